@@ -1,0 +1,18 @@
+// The settings of one event source mapping, under AWS's names: the same object that generates the CloudFormation drives the local mapping.
+// docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+
+export interface EsmSettings {
+  readonly topic: string
+  readonly consumerGroupId: string
+  /** 1 … 10,000; default 100. */
+  readonly batchSize: number
+  /** 0 … 300; undefined: Kafka's default of 500 ms, which cannot be set explicitly. */
+  readonly maximumBatchingWindowInSeconds: number | undefined
+  readonly startingPosition: 'TRIM_HORIZON' | 'LATEST' | 'AT_TIMESTAMP'
+  readonly startingPositionTimestamp?: number
+  readonly functionResponseTypes: readonly 'ReportBatchItemFailures'[]
+  /** −1: without end (default). */
+  readonly maximumRetryAttempts: number
+  readonly functionTimeoutSeconds: number
+  readonly functionMemoryMb: number
+}

@@ -1,0 +1,124 @@
+// The contract between compiler and runtime: what a compiled scenario is. The compiler writes a JavaScript module whose default
+// export is a Plan; `sluice test` also builds one whose functions call the reference interpreter.
+import type { Failure } from './failure.ts'
+
+export interface Plan {
+  readonly scenario: string
+  /** Path of the scenario file relative to the project, for messages. */
+  readonly file: string
+  readonly generation: number
+  readonly delivery: 'exactly-once' | 'at-least-once'
+  /** With a larger share of dead letters in a batch of ≥ 100 records nothing is emitted and the batch comes again. */
+  readonly stopAbove: number
+  readonly source: SourcePlan
+  readonly lookups: readonly LookupPlan[]
+  /** In the order of execution, as `explain` prints them. */
+  readonly steps: readonly Step[]
+  /** In file order: the order of a record's outputs. */
+  readonly sinks: readonly SinkPlan[]
+  /** Fresh columns for a batch of that many records. */
+  createColumns(recordCount: number): Columns
+}
+
+export interface SourcePlan {
+  readonly topic: string
+  /** Checks a parsed JSON value against the declared fields. `needsExact`: an int beyond 2^53 was met; call again with `exact`. */
+  readonly decodeEvent: (json: unknown) => object | Failure | typeof needsExact
+}
+
+/** JSON.parse has rounded a number; the record is parsed again with bigints where numbers are not exact. */
+export const needsExact: unique symbol = Symbol('needsExact')
+
+/** A batch's values, an array per name with an element per record. What stands in them is described in language/standard/values.ts. */
+export interface Columns {
+  readonly recordCount: number
+  /** The decoded event. */
+  readonly event: unknown[]
+  /** The record's coordinates and bytes, as `record` and `now` of expressions. */
+  readonly record: SourceRecord[]
+  readonly status: Uint8Array
+  /** The first filter of `explain`'s order that dropped it, as index into `Plan.filterNames`… of status Dropped. */
+  readonly droppedBy: (string | undefined)[]
+  /** Why it cannot pass (a filter or sink that failed); a later false filter still drops it: dropping beats breaking. */
+  readonly failure: (Failure | undefined)[]
+  /** Columns of the scenario's own names, by look-up index and name; written by enrich and by generated code. */
+  readonly lookups: unknown[][]
+}
+
+/** `Columns.status`. */
+export const Status = { open: 0, dropped: 1, failed: 2 } as const
+
+export interface SourceRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Milliseconds since 1970: `now` of every rule. */
+  readonly timestampMs: number
+  readonly key: Uint8Array | null
+  /** Null: a tombstone. */
+  readonly value: Uint8Array | null
+  readonly headers: readonly Header[]
+}
+
+export interface Header {
+  readonly name: string
+  readonly value: Uint8Array | null
+}
+
+export type Step =
+  /** Evaluates filters for records that are not dropped, sets `status`, `droppedBy`, `failure`. */
+  | { readonly kind: 'filter'; readonly names: readonly string[]; readonly run: (columns: Columns) => void }
+  /** Look-ups that go together: one pipelined round trip per store. */
+  | { readonly kind: 'fetch'; readonly lookups: readonly number[] }
+  /** Judges a decision for the records that need it. */
+  | { readonly kind: 'decide'; readonly names: readonly string[]; readonly run: (columns: Columns) => void }
+
+export interface LookupPlan {
+  readonly name: string
+  readonly store: 'redis'
+  readonly command: LookupCommand
+  /** The key for record i; undefined: no look-up is made, the answer is missing; a Failure: its key cannot be built. */
+  readonly key: (columns: Columns, i: number) => string | undefined | Failure
+  /** The member asked for (`set … has MEMBER`). */
+  readonly member?: (columns: Columns, i: number) => string | undefined | Failure
+  /** Whether record i needs it: not dropped, and (for look-ups of sinks alone) its filters passed and a sink wants it. */
+  readonly needed: (columns: Columns, i: number) => boolean
+  /** Parses what the store answered by declared type; called once per distinct key. */
+  readonly decode: (answer: LookupAnswer, key: string) => unknown
+  /** What stands in the column where nothing was found: an object of defaults, or a Failure `lookup-missing`. */
+  readonly missing: (key: string | undefined) => unknown
+  readonly onError: 'retry' | 'missing' | 'deadLetter'
+  readonly timeoutMs: number | undefined
+  readonly cacheMs: number
+}
+
+export type LookupCommand =
+  | { readonly kind: 'hash'; readonly fields: readonly string[] }
+  | { readonly kind: 'string' }
+  | { readonly kind: 'member' }
+
+/** hash: a text or null per field of the command; string: text or null; member: boolean; WrongKind: another kind of data is there. */
+export type LookupAnswer = readonly (string | null)[] | string | null | boolean | WrongKind
+
+/** The store holds another kind of data under that key (Redis' WRONGTYPE): the look-up is broken, not the store. */
+export class WrongKind {
+  readonly found: string
+  constructor(found: string) {
+    this.found = found
+  }
+}
+
+export interface SinkPlan {
+  readonly name: string
+  /** Appends record i's outputs, in order; nothing if `when` is false. A Failure makes the record a dead letter without outputs. */
+  readonly emit: (columns: Columns, i: number, outputs: SinkOutput[]) => Failure | undefined
+}
+
+export interface SinkOutput {
+  readonly topic: string
+  /** Undefined: the source record's key bytes. */
+  readonly key: string | Uint8Array | undefined
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** JSON text, bytes as received, or null for a tombstone. */
+  readonly value: string | Uint8Array | null
+}

@@ -1,0 +1,189 @@
+// A checked scenario: every name resolved, every expression typed. The compiler plans and translates it; nothing in it is text to be parsed.
+import type { Checked } from '../language/checked.ts'
+import type { Range } from '../language/problem.ts'
+import type { Field, Type } from '../language/types.ts'
+
+export interface Scenario {
+  readonly file: string
+  readonly text: string
+  readonly name: string
+  readonly description: string
+  readonly generation: number
+  readonly delivery: 'exactly-once' | 'at-least-once'
+  readonly stopAbove: number
+  readonly source: Source
+  readonly enrichers: readonly Enricher[]
+  readonly variables: readonly Variable[]
+  readonly filters: readonly Filter[]
+  readonly decisions: readonly Decision[]
+  readonly sinks: readonly Sink[]
+  readonly examples: readonly Example[]
+  /** Literal Serverless function settings (`memorySize`, …) as plain JSON. */
+  readonly functionSettings: Readonly<Record<string, unknown>>
+}
+
+export interface Source {
+  readonly topic: string
+  readonly event: Type & { kind: 'object' }
+  /** Type of the decoded key, and declared headers; undefined where the file declares none. */
+  readonly key?: Type
+  readonly headers?: Type & { kind: 'object' }
+  /** Settings under AWS's names as the user wrote them; defaults are applied by whoever uses them. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+export interface Enricher {
+  readonly name: string
+  readonly range: Range
+  readonly lookup:
+    | { readonly kind: 'hash' | 'json' | 'string'; readonly key: Template }
+    | { readonly kind: 'member'; readonly key: Template; readonly member: Template }
+  /** What NAME is in expressions: an object of the declared fields (hash, json), `{ value }` (string), bool (member). */
+  readonly type: Type
+  /** Declared fields in file order; for `string` the one field `value`; empty for `member`. */
+  readonly fields: ReadonlyMap<string, Field>
+  readonly onMissing: 'empty' | 'drop' | 'deadLetter'
+  readonly onError: 'retry' | 'missing' | 'deadLetter'
+  readonly timeoutMs?: number
+  readonly cacheMs: number
+  readonly forEach?: ForEach
+}
+
+export interface ForEach {
+  readonly element: string
+  readonly list: Checked
+}
+
+/** A text with holes. A hole whose value is missing makes the whole text missing (where the place allows it). */
+export interface Template {
+  readonly parts: readonly (string | Checked)[]
+  readonly range: Range
+  /** As written, for `explain`. */
+  readonly source: string
+}
+
+export interface Variable {
+  readonly name: string
+  readonly range: Range
+  readonly value: Value & { kind: 'expression' | 'template' | 'map' | 'list' }
+  readonly type: Type
+}
+
+export interface Filter {
+  readonly name: string
+  readonly range: Range
+  readonly condition: Checked
+}
+
+export interface Decision {
+  readonly name: string
+  readonly range: Range
+  readonly hitPolicy: 'unique' | 'any' | 'first' | 'collect'
+  readonly rank?: { readonly output: string; readonly order: 'ascending' | 'descending' }
+  readonly limit?: number
+  readonly onMissing?: 'empty' | 'drop' | 'deadLetter'
+  readonly forEach?: ForEach
+  /** Table: the expressions of the headings before `||`. Empty for rules. */
+  readonly inputs: readonly Checked[]
+  readonly outputs: readonly { readonly name: string; readonly type: Type }[]
+  readonly rows: readonly Row[]
+  /** True where no case is left over (or the last row always holds), so that the decision can't be missing. */
+  readonly complete: boolean
+  readonly form: 'table' | 'rules'
+  /** What NAME is in expressions: an object of the outputs, or a list of them (`collect`). */
+  readonly type: Type
+}
+
+export interface Row {
+  readonly range: Range
+  /** As many as inputs. */
+  readonly cells: readonly Cell[]
+  /** The condition of a rule; absent: holds always (tables use `cells`). */
+  readonly when?: Checked
+  /** As many as outputs: a run-time value (language/standard/values.ts) or an expression. */
+  readonly outputs: readonly ({ readonly literal: unknown } | { readonly expression: Checked })[]
+}
+
+/** Literals are run-time values of the input's type. */
+export type Cell =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'oneOf'; readonly values: readonly unknown[] }
+  | { readonly kind: 'noneOf'; readonly values: readonly unknown[] }
+  | { readonly kind: 'range'; readonly low?: Bound; readonly high?: Bound }
+
+export interface Bound {
+  readonly value: unknown
+  readonly inclusive: boolean
+}
+
+export interface Sink {
+  readonly name: string
+  readonly range: Range
+  readonly topic: Template
+  /** Allowed topics where `topic` has holes. */
+  readonly among?: readonly string[]
+  readonly onDropped: boolean
+  readonly when?: Checked
+  readonly forEach?: ForEach
+  /** Absent: the source record's bytes. */
+  readonly key?: Value & { kind: 'expression' | 'template' }
+  readonly headers: readonly { readonly name: string; readonly value: Value & { kind: 'expression' | 'template' } }[]
+  /** `bytes`: `record.value`. */
+  readonly value: Value | { readonly kind: 'bytes' }
+}
+
+/** Something to write out. */
+export type Value =
+  /** `mayBeMissing` expressions leave their entry out. */
+  | { readonly kind: 'expression'; readonly checked: Checked }
+  | { readonly kind: 'template'; readonly template: Template }
+  | { readonly kind: 'map'; readonly spread?: Checked; readonly entries: readonly { readonly name: string; readonly value: Value }[] }
+  | { readonly kind: 'list'; readonly items: readonly Value[] }
+  | { readonly kind: 'null' }
+
+export interface Example {
+  readonly name: string
+  readonly range: Range
+  /** One step for an example without `steps`. A common `given` is merged into each. */
+  readonly steps: readonly ExampleStep[]
+}
+
+export interface ExampleStep {
+  readonly range: Range
+  readonly given: Given
+  readonly expect: Expectation
+}
+
+export interface Given {
+  /** The record's bytes: `record.value` as raw text, or `event` as compact JSON text. */
+  readonly valueText: string | null
+  readonly keyText: string | null
+  readonly headers: readonly (readonly [string, string])[]
+  readonly timestampMs: number
+  /** By enricher name; those left out are missing. `fields`: texts as a store would hold them (hash, string), JSON text (json). */
+  readonly lookups: ReadonlyMap<string, GivenLookup>
+}
+
+export type GivenLookup =
+  | { readonly kind: 'hash'; readonly fields: ReadonlyMap<string, string> }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'member'; readonly isMember: boolean }
+  | { readonly kind: 'missing' | 'failing' | 'broken' }
+
+export type Expectation =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'deadLetter'; readonly reason: string; readonly range: Range }
+  /** `droppedBy` and outputs (of `on: dropped` sinks) may come together. */
+  | { readonly kind: 'outputs'; readonly droppedBy?: string; readonly outputs: readonly ExpectedOutput[] }
+
+export interface ExpectedOutput {
+  readonly sink: string
+  readonly range: Range
+  /** Compared only where written; `value` is compared whole, as JSON. */
+  readonly key?: string
+  readonly topic?: string
+  readonly headers?: ReadonlyMap<string, string>
+  readonly value?: unknown
+}
