@@ -1,0 +1,120 @@
+// Starts a service that never outlives us. Exit handlers cannot promise that (SIGKILL runs none), so a tiny shell waits on a pipe whose
+// other end only we hold: when we end, however that happens, the pipe closes and the shell kills the service and removes its data.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+export interface Service {
+  readonly pid: number
+  readonly exited: Promise<void>
+  running(): boolean
+  /** SIGTERM, and SIGKILL after `graceMs`. */
+  stop(graceMs?: number): Promise<void>
+  kill(): Promise<void>
+}
+
+export interface ServiceOptions {
+  readonly command: string
+  readonly arguments: readonly string[]
+  readonly logFile: string
+  /** Removed when the service ends or we do. */
+  readonly temporaryFolder?: string | undefined
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** The checkout's ignored folder: services keep everything here. */
+export const sluiceFolder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.sluice')
+
+export function startService(options: ServiceOptions): Service {
+  mkdirSync(dirname(options.logFile), { recursive: true })
+  const log = openSync(options.logFile, 'w')
+  // An own process group: Ctrl-C in the terminal reaches only us, and we stop the services in order.
+  const child = spawn(options.command, [...options.arguments], {
+    stdio: ['ignore', log, log],
+    detached: true,
+    env: { ...process.env, ...options.environment },
+  })
+  closeSync(log)
+  let running = true
+  const exited = new Promise<void>(resolve => {
+    child.once('error', () => resolve())
+    child.once('exit', () => resolve())
+  }).then(() => {
+    running = false
+    guard?.stdin?.destroy()
+    if (options.temporaryFolder !== undefined) rmSync(options.temporaryFolder, { recursive: true, force: true })
+  })
+  const guard = child.pid === undefined ? undefined : startGuard(child.pid, options.temporaryFolder)
+  child.unref()
+  return {
+    pid: child.pid ?? -1,
+    exited,
+    running: () => running,
+    async stop(graceMs = 2000) {
+      if (!running) return
+      child.kill('SIGTERM')
+      await Promise.race([exited, sleep(graceMs, undefined, { ref: true })])
+      await this.kill()
+    },
+    async kill() {
+      if (!running) return
+      child.ref()
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+/** Waits until `ready` says yes; throws with the end of the log if the service ends or time is up. */
+export async function untilReady(
+  name: string,
+  service: Service,
+  options: { readonly logFile: string; readonly timeoutMs: number; readonly ready: (log: string) => boolean },
+): Promise<void> {
+  const endMs = Date.now() + options.timeoutMs
+  for (;;) {
+    const log = readFileSync(options.logFile, 'utf8')
+    if (options.ready(log)) return
+    if (!service.running() || Date.now() > endMs) {
+      const why = service.running() ? `was not ready within ${options.timeoutMs} ms` : 'ended while it was starting'
+      await service.kill()
+      const tail = log.split('\n').slice(-15).join('\n')
+      throw new Error(`${name} ${why}. The end of its log, ${options.logFile}:\n${tail}`)
+    }
+    await sleep(30)
+  }
+}
+
+/** Ports that were free a moment ago; whoever takes one in between makes the start fail, and the caller asks again. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer()
+          server.once('error', reject)
+          server.listen(0, '127.0.0.1', () => resolve(server))
+        }),
+    ),
+  )
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+function startGuard(pid: number, temporaryFolder: string | undefined): ChildProcess {
+  // `kill` may meet a process that has ended by itself; its number is not given out anew while our end of the pipe is open,
+  // since we close it in the same turn in which we see the exit.
+  const script = 'cat >/dev/null; kill -9 "$1" 2>/dev/null; [ -n "$2" ] && sleep 0.2 && rm -rf "$2"; exit 0'
+  const guard = spawn('/bin/sh', ['-c', script, 'guard', String(pid), temporaryFolder ?? ''], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  guard.unref()
+  ;(guard.stdin as unknown as { unref?: () => void }).unref?.()
+  return guard
+}
