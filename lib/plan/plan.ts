@@ -16,12 +16,15 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** In file order: the order of a record's outputs. */
   readonly sinks: readonly SinkPlan[]
-  /** Fresh columns for a batch of that many records. */
-  createColumns(recordCount: number): Columns
+  /** How many columns `Columns.values` has. */
+  readonly valueCount: number
 }
 
 export interface SourcePlan {
   readonly topic: string
+  /** The decoded key and headers, where the scenario declares them. */
+  readonly decodeKey?: (key: Uint8Array | null) => unknown
+  readonly decodeHeaders?: (headers: readonly Header[]) => object | Failure
   /** Checks a parsed JSON value against the declared fields. `needsExact`: an int beyond 2^53 was met; call again with `exact`. */
   readonly decodeEvent: (json: unknown) => object | Failure | typeof needsExact
 }
@@ -29,24 +32,39 @@ export interface SourcePlan {
 /** JSON.parse has rounded a number; the record is parsed again with bigints where numbers are not exact. */
 export const needsExact: unique symbol = Symbol('needsExact')
 
-/** A batch's values, an array per name with an element per record. What stands in them is described in language/standard/values.ts. */
+/**
+ * A batch's values, an array per name with an element per record. What stands in them is described in language/standard/values.ts;
+ * a Failure stands for a value that cannot be had, and breaks only what reads it.
+ */
 export interface Columns {
   readonly recordCount: number
-  /** The decoded event. */
+  readonly record: readonly SourceRecord[]
   readonly event: unknown[]
-  /** The record's coordinates and bytes, as `record` and `now` of expressions. */
-  readonly record: SourceRecord[]
+  readonly key: unknown[]
+  readonly headers: unknown[]
   readonly status: Uint8Array
-  /** The first filter of `explain`'s order that dropped it, as index into `Plan.filterNames`… of status Dropped. */
+  /** Name of the first filter, in `explain`'s order, that dropped the record. */
   readonly droppedBy: (string | undefined)[]
-  /** Why it cannot pass (a filter or sink that failed); a later false filter still drops it: dropping beats breaking. */
+  /** Why it cannot pass: its bytes, or the first filter or sink that failed. */
   readonly failure: (Failure | undefined)[]
-  /** Columns of the scenario's own names, by look-up index and name; written by enrich and by generated code. */
+  /** By index into `Plan.lookups`. */
   readonly lookups: unknown[][]
+  /** Variables and decisions that are kept, by an index known to the generated code; `unset` until computed. */
+  readonly values: unknown[][]
 }
 
-/** `Columns.status`. */
-export const Status = { open: 0, dropped: 1, failed: 2 } as const
+/** `Columns.status`. Odd: no filter will look at it again. */
+export const Status = {
+  open: 0,
+  dropped: 1,
+  /** A filter failed; a later false filter still drops it, since dropping beats breaking. */
+  failing: 2,
+  /** Its bytes are not what the scenario declares: it is a dead letter whatever the rules say. */
+  undecodable: 3,
+} as const
+
+/** Stands in `Columns.values` until the value has been computed (undefined is a value: missing). */
+export const unset: unique symbol = Symbol('unset')
 
 export interface SourceRecord {
   readonly topic: string

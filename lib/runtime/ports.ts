@@ -46,6 +46,8 @@ export interface TransactionPort {
   fence(transactionalId: string, deadline: Deadline): Promise<ProducerSession>
   /** OffsetFetch with require_stable: our committed offset, undefined if there is none. Waits while it is unstable. */
   readProgress(group: string, partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined>
+  /** The partition's end offset (high watermark), for the guard against a position beyond it. */
+  endOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint>
   /**
    * One transaction: outputs and progress, then EndTxn(commit). Resolves when the commit is certain; `reusable` tells whether the
    * session may go on (event-source-mapping.md 4.2). Throws Fenced, or RetryableError after an abort: both mean that nothing was written

@@ -1,0 +1,54 @@
+// Every error of the run time, in one table: what happens next and the sentence. The values that a sentence needs are typed from its
+// text, so that no error can lose its coordinates. Values of records stay out: they are customers' data.
+import { RetryableError } from './ports.ts'
+
+interface ErrorSpec {
+  /** `batch`: nothing was emitted, the event source mapping delivers the batch again. `never`: the configuration must change. */
+  readonly retry: 'batch' | 'never'
+  readonly text: string
+}
+
+export const runtimeErrors = {
+  'unknown-event-source': {
+    retry: 'never',
+    text: '{scenario}: the invocation has the event source {found}, and this function only takes Kafka events ("aws:kafka", "SelfManagedKafka"). Nothing was decided. Point a Kafka event source mapping at this function.',
+  },
+  'no-records': {
+    retry: 'never',
+    text: '{scenario}: the event has no records. Nothing was decided. Lambda never sends such an event; look at what invokes the function.',
+  },
+  'unexpected-topic': {
+    retry: 'never',
+    text: '{scenario}: the event has records of "{found}", and the scenario reads "{declared}". Nothing was decided, the batch comes again. Correct the topic of the event source mapping or of the scenario.',
+  },
+  'too-many-dead-letters': {
+    retry: 'batch',
+    text: '{scenario}: {failed} of {total} records ({coordinates}) would become dead letters, most often for "{reason}", more than the share {limit} of deadLetters.stopAbove. Nothing was emitted, the batch comes again. Usually the producer has changed its format: correct the scenario, or raise stopAbove to let them go.',
+  },
+  'fenced': {
+    retry: 'batch',
+    text: '{scenario}: a newer invocation commits {partition} (our epoch {ours}). Nothing of this batch was written for it; the newer invocation continues. Expected after a rebalance or a time-out of the function; alarm only if it repeats for one partition.',
+  },
+  'position-beyond-end': {
+    retry: 'never',
+    text: '{scenario}: our progress of {partition} is {position}, and the partition ends at {end}: the topic was recreated or has lost records. Nothing was skipped or emitted. Raise `generation` in the scenario to decide the topic anew, or reset the progress.',
+  },
+  'out-of-time': {
+    retry: 'batch',
+    text: '{scenario}: {remainingMs} ms remain of the invocation, too few for {partition}. Nothing of it was written, the batch comes again. Raise `function: timeout`, or lower `batchSize`.',
+  },
+  'not-configured': {
+    retry: 'never',
+    text: '{scenario}: the environment variable {variable} is not set. Nothing was decided. It holds {meaning}; serverless.yml sets it.',
+  },
+} as const satisfies Record<string, ErrorSpec>
+
+type Holes<Text> = Text extends `${string}{${infer Hole}}${infer Rest}` ? Hole | Holes<Rest> : never
+type RuntimeErrorId = keyof typeof runtimeErrors
+type Values<Id extends RuntimeErrorId> = Record<Holes<(typeof runtimeErrors)[Id]['text']>, string | number | bigint>
+
+/** The error with its sentence; thrown by a stage, it makes the mapping deliver the batch again. */
+export function runtimeError<Id extends RuntimeErrorId>(id: Id, values: Values<Id>): RetryableError {
+  const text = runtimeErrors[id].text.replace(/\{(\w+)\}/g, (_, hole: string) => String((values as Record<string, unknown>)[hole]))
+  return new RetryableError(id, `[${id}] ${text}`)
+}

@@ -1,0 +1,189 @@
+// The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
+import middy from '@middy/core'
+import type { Failure } from '../plan/failure.ts'
+import type { Plan, SourceRecord } from '../plan/plan.ts'
+import { type Claim, Commit, fencedForGood } from './commit.ts'
+import { decode, type PartitionBatch, readEvent } from './decode.ts'
+import { type Emission, emit } from './emit.ts'
+import { enrich } from './enrich.ts'
+import { runtimeError } from './errors.ts'
+import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
+import { type Deadline, Fenced, type LookupPort, RecordTooLarge, RetryableError, type TopicPartition, type TransactionPort } from './ports.ts'
+
+/** What the function is connected to. */
+export interface World {
+  readonly kafka: TransactionPort
+  readonly redis: LookupPort
+  readonly log: Log
+  readonly deadLetterTopic: string
+}
+
+export interface Log {
+  info(message: string, fields: Readonly<Record<string, unknown>>): void
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void
+  error(message: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+/** What Lambda's context tells; tests and other hosts give the same. */
+export interface InvocationContext {
+  getRemainingTimeInMillis(): number
+}
+
+/** A partition may be taken from us in the middle of a batch; three times in a row means that two mappings fight for it. */
+const fencedRounds = 3
+
+export function createHandler(plan: Plan, world: World) {
+  const commit = new Commit(world.kafka, plan)
+  return middy<KafkaEvent, KafkaBatchResponse>()
+    .use(logFailures(plan, world.log))
+    .handler(async (event, context) => {
+      const deadline: Deadline = { remainingMs: () => context.getRemainingTimeInMillis() }
+      let open: readonly Work[] = readEvent(event, plan).map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
+      while (open.length > 0) open = await decideAndCommit(open, { plan, world, commit, deadline })
+      // An empty list is success in every mode of the mapping. Failures are thrown, never returned: the batch comes again, and
+      // what is committed skips itself (event-source-mapping.md, section 3).
+      return { batchItemFailures: [] }
+    })
+}
+
+/** A partition's records that are not committed yet. */
+interface Work {
+  readonly batch: PartitionBatch
+  readonly tooLarge: Map<SourceRecord, 'outputs' | 'dead letter'>
+  readonly rounds: number
+}
+
+interface Invocation {
+  readonly plan: Plan
+  readonly world: World
+  readonly commit: Commit
+  readonly deadline: Deadline
+}
+
+/** One round over partitions; gives those that must be decided once more. Throws if the batch has to come again. */
+async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<readonly Work[]> {
+  const claims = await Promise.all(open.map(work => claimTodo(work, invocation)))
+  const emissions = await decide(claims, invocation)
+  stopAboveShare(emissions, invocation.plan)
+  // All settle before the first error is thrown: a partition that could commit has committed, and no transaction stays open.
+  const outcomes = await Promise.allSettled(claims.map(claim => write(claim, emissions, invocation)))
+  const failed = outcomes.find(outcome => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return outcomes.flatMap(outcome => (outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : []))
+}
+
+interface ClaimedWork extends Work {
+  readonly partition: TopicPartition
+  readonly claim: Claim
+  /** Records at or above our position; tombstones count as progress, and nothing else. */
+  readonly todo: readonly SourceRecord[]
+  readonly nextOffset: bigint
+}
+
+async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocation): Promise<ClaimedWork> {
+  const { batch } = work
+  const partition = { topic: batch.topic, partition: batch.partition }
+  const claim = await commit.claim(partition, deadline)
+  const { position } = claim
+  const nextOffset = BigInt(batch.records.at(-1)!.offset) + 1n
+  const records = position === undefined ? batch.records : batch.records.filter(record => BigInt(record.offset) >= position)
+  const skippedCount = batch.records.length - records.length
+  if (skippedCount > 0) {
+    await commit.assertPosition(partition, position!, deadline)
+    world.log.info('skipped records that are committed', { scenario: plan.scenario, ...partition, skippedCount, position: String(position) })
+  }
+  const todo = records.filter(record => record.value !== null)
+  return { ...work, partition, claim, todo, nextOffset: records.length === 0 ? position! : nextOffset }
+}
+
+/** decode → [filter ⇄ enrich]ⁿ → decide → emit, over the records of all partitions at once. No broker call in here. */
+async function decide(claims: readonly ClaimedWork[], { plan, world, deadline }: Invocation): Promise<readonly Emission[]> {
+  const columns = decode(
+    claims.flatMap(claim => claim.todo),
+    plan,
+  )
+  for (const step of plan.steps) {
+    if (step.kind === 'fetch') await enrich(columns, plan.lookups, step.lookups, world.redis, deadline)
+    else step.run(columns)
+  }
+  const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
+  return emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
+}
+
+function stopAboveShare(emissions: readonly Emission[], plan: Plan): void {
+  if (emissions.length < 100) return
+  const failures = emissions.filter(emission => emission.failure !== undefined)
+  if (failures.length <= plan.stopAbove * emissions.length) return
+  throw runtimeError('too-many-dead-letters', {
+    scenario: plan.scenario,
+    failed: failures.length,
+    total: emissions.length,
+    coordinates: coordinatesOf(failures[0]!.record) + ', …',
+    reason: mostFrequent(failures.map(emission => (emission.failure as Failure).reason)),
+    limit: plan.stopAbove,
+  })
+}
+
+/** Commits one partition. Gives it back if a newer owner took it, or an output did not fit: then it is decided once more. */
+async function write(claimed: ClaimedWork, emissions: readonly Emission[], invocation: Invocation): Promise<Work | undefined> {
+  const { batch, partition, claim, nextOffset, tooLarge, rounds } = claimed
+  if (nextOffset === claim.position) return undefined
+  const own = emissions.filter(({ record }) => record.partition === partition.partition && record.topic === partition.topic)
+  const outputs = own.flatMap(emission => emission.outputs)
+  try {
+    await invocation.commit.write(partition, claim, outputs, nextOffset, invocation.deadline)
+  } catch (error) {
+    if (error instanceof Fenced) {
+      if (rounds + 1 >= fencedRounds) throw fencedForGood(invocation.plan, partition, error)
+      return { batch, tooLarge, rounds: rounds + 1 }
+    }
+    if (error instanceof RecordTooLarge) {
+      const culprit = own.find(emission => emission.outputs.includes(outputs[error.recordIndex]!))!
+      const before = tooLarge.get(culprit.record)
+      if (before === 'dead letter') throw error
+      // A failed dead letter goes on without the bytes, which stay at its coordinates; everything else becomes a dead letter first.
+      tooLarge.set(culprit.record, culprit.failure === undefined ? 'outputs' : 'dead letter')
+      return { batch, tooLarge, rounds }
+    }
+    throw error
+  }
+  report(own, invocation)
+  return undefined
+}
+
+function report(emissions: readonly Emission[], { plan, world }: Invocation): void {
+  for (const { record, failure } of emissions) {
+    if (failure === undefined) continue
+    const { topic, partition, offset } = record
+    world.log.warn(`[${failure.reason}] ${plan.scenario}: ${coordinatesOf(record)} became a dead letter: ${failure.message}`, {
+      id: failure.reason,
+      scenario: plan.scenario,
+      topic,
+      partition,
+      offset,
+      at: failure.at,
+      retry: 'never',
+    })
+  }
+}
+
+function logFailures(plan: Plan, log: Log) {
+  return {
+    onError: (request: { error: unknown }) => {
+      const error = request.error
+      const id = error instanceof RetryableError ? error.id : 'unexpected'
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
+      log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
+    },
+  }
+}
+
+function coordinatesOf({ topic, partition, offset }: SourceRecord): string {
+  return `${topic}-${partition}@${offset}`
+}
+
+function mostFrequent(reasons: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  return [...counts].sort((a, b) => b[1] - a[1])[0]![0]
+}
