@@ -76,3 +76,14 @@ export class Optional {
 export class ExpressionFailure extends Error {
   override readonly name = 'ExpressionFailure'
 }
+
+/** A number of a JSON text whose value JSON.parse would round, as it is written. Ints that fit 64 bits are bigint instead. */
+export class JsonNumber {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** JSON.parse has rounded the number that this field needs exactly: parse the text again with parseJsonExact. */
+export const inexact: unique symbol = Symbol('inexact')
