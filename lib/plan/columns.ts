@@ -1,7 +1,8 @@
 // What generated code and the stages do with columns: make them, drop and fail records, read a value that may be a Failure.
+import { parseJsonExact } from '../language/standard/conversion.ts'
 import { ExpressionFailure } from '../language/standard/values.ts'
 import { Failure } from './failure.ts'
-import { type Columns, type Plan, type SourceRecord, Status, unset } from './plan.ts'
+import { type Columns, type LookupAnswer, needsExact, type Plan, type SourceRecord, Status, unset, WrongKind } from './plan.ts'
 
 /** Fresh columns for these records (tombstones are not among them). */
 export function createColumns(plan: Plan, records: readonly SourceRecord[]): Columns {
@@ -56,4 +57,100 @@ export function failureOf(thrown: unknown, at: string): Failure {
   // A text or list that outgrows the engine is the record's doing, not a bug of ours.
   if (thrown instanceof RangeError) return new Failure('expression-failed', at, 'the value grew beyond what can be computed')
   throw thrown
+}
+
+/** Path of a field: `geo.lat`, `items[2].sku`. */
+export function join(path: string, field: string): string {
+  return path === '' ? field : `${path}.${field}`
+}
+
+export function wrongType(path: string, declared: string, found: unknown): Failure {
+  const subject = path === '' ? 'the value' : `"${path}"`
+  return new Failure('wrong-type', path, `${subject} (declared ${declared}) has another type: found ${kindOf(found)}`)
+}
+
+export function missingField(path: string, declared: string, found: unknown): Failure {
+  return new Failure('missing-field', path, `has no "${path}" (declared ${declared}), found ${found === null ? 'null' : 'nothing'}`)
+}
+
+export function notInEnum(path: string, declared: string): Failure {
+  return new Failure('not-in-enum', path, `"${path}" has a text that is not among those declared (${declared})`)
+}
+
+/** A look-up's answer that is not as declared: another reason, and the key instead of the field. */
+export function invalidLookup(lookup: string, key: string, detail: string): Failure {
+  return new Failure('lookup-invalid', key, `look-up "${lookup}" found something that is not as declared: ${detail}`)
+}
+
+// Types and sizes, never values: they are customers' data.
+function kindOf(found: unknown): string {
+  if (found === null) return 'null'
+  if (Array.isArray(found)) return 'a list'
+  switch (typeof found) {
+    case 'number':
+      if (Math.abs(found) >= 2 ** 63) return 'a number beyond 64 bits'
+      return Number.isInteger(found) ? 'a number without fraction' : 'a number with fraction'
+    case 'bigint':
+      return 'a number beyond 64 bits'
+    case 'string':
+      return `a text of ${found.length} characters`
+    case 'boolean':
+      return 'a bool'
+    default:
+      return 'an object'
+  }
+}
+
+/** A look-up that found nothing, where the scenario says drop or deadLetter. */
+export function lookupMissing(lookup: string, key: string | undefined): Failure {
+  return new Failure('lookup-missing', key ?? lookup, `look-up "${lookup}" found nothing`)
+}
+
+/** A decision of which no row holds, where the scenario says drop or deadLetter. */
+export function decisionMissing(decision: string): Failure {
+  return new Failure('decision-missing', `decision ${decision}`, `no row of decision "${decision}" holds`)
+}
+
+/** The filter that `onMissing: drop` makes of a look-up or decision: false if it is missing, a Failure if it is broken. */
+export function isFound(value: unknown): boolean | Failure {
+  if (!(value instanceof Failure)) return true
+  return value.reason === 'lookup-missing' || value.reason === 'decision-missing' ? false : value
+}
+
+/** The filter that `onMissing: deadLetter` makes: missing and broken both fail. */
+export function isRequired(value: unknown): true | Failure {
+  return value instanceof Failure ? value : true
+}
+
+/** A JSON look-up's answer: parsed and checked like a record's value; what is wrong with it is the look-up's fault. */
+export function decodeJsonLookup(
+  lookup: string,
+  answer: LookupAnswer,
+  key: string,
+  decode: (json: unknown, path: string) => object | Failure | typeof needsExact,
+  missing: (key: string) => unknown,
+): unknown {
+  if (answer === null) return missing(key)
+  if (typeof answer !== 'string') return invalidLookup(lookup, key, kindFound(answer))
+  let json: unknown
+  try {
+    json = JSON.parse(answer)
+  } catch {
+    return invalidLookup(lookup, key, 'the text is not JSON')
+  }
+  let object = decode(json, '')
+  if (object === needsExact) object = decode(parseJsonExact(answer), '')
+  if (object === needsExact) return invalidLookup(lookup, key, 'a number is too large')
+  return object instanceof Failure ? invalidLookup(lookup, key, object.message) : object
+}
+
+/** What the store holds instead, in words. */
+export function kindFound(answer: LookupAnswer): string {
+  return answer instanceof WrongKind ? `the store holds ${answer.found}` : 'the store gave another kind of answer'
+}
+
+/** `record` of expressions. */
+export function recordOf(columns: Columns, i: number): object {
+  const { topic, partition, offset, value } = columns.record[i]!
+  return { topic, partition, offset, value }
 }

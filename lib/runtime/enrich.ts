@@ -79,5 +79,6 @@ function spread({ lookup, column, keys, waiting }: Fetch, answers: readonly Look
 
 function unanswered(lookup: LookupPlan, key: string): unknown {
   if (lookup.onError === 'missing') return lookup.missing(key)
-  return new Failure('lookup-missing', key, `look-up "${lookup.name}" got no answer from its store`)
+  // Not "missing": `onMissing: drop` must not drop what nobody has looked at.
+  return new Failure('lookup-invalid', key, `look-up "${lookup.name}" got no answer from its store`)
 }

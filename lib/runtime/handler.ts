@@ -1,7 +1,7 @@
 // The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
 import middy from '@middy/core'
 import type { Failure } from '../plan/failure.ts'
-import type { Plan, SourceRecord } from '../plan/plan.ts'
+import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { type Claim, Commit, fencedForGood } from './commit.ts'
 import { decode, type PartitionBatch, readEvent } from './decode.ts'
 import { type Emission, emit } from './emit.ts'
@@ -16,6 +16,13 @@ export interface World {
   readonly redis: LookupPort
   readonly log: Log
   readonly deadLetterTopic: string
+  /** Sees each decided batch before it is committed: `sluice invoke --why`, examples, metrics. */
+  readonly observe?: (decided: Decided) => void
+}
+
+export interface Decided {
+  readonly columns: Columns
+  readonly emissions: readonly Emission[]
 }
 
 export interface Log {
@@ -107,7 +114,9 @@ async function decide(claims: readonly ClaimedWork[], { plan, world, deadline }:
     else step.run(columns)
   }
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
-  return emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
+  const emissions = emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
+  world.observe?.({ columns, emissions })
+  return emissions
 }
 
 function stopAboveShare(emissions: readonly Emission[], plan: Plan): void {

@@ -1,0 +1,151 @@
+// The real build: scenario file → checked scenario → plan → JavaScript → one file for Lambda, by esbuild. The plugin compiles `*.yml` imports;
+// what is wrong with a scenario becomes esbuild messages with place, suggestion and notes. Build time ends here: the bundle holds no YAML
+// reader, no parser and no eval (test/bundle.test.ts looks).
+import { readFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Message, type PartialMessage, type Plugin } from 'esbuild'
+import { checkScenario } from '../scenario/check.ts'
+import type { Diagnostic } from '../scenario/diagnostics.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import { generateModule, type RunTimePaths } from './module.ts'
+import { plan } from './planning.ts'
+
+export interface BundleOptions {
+  /** `real`: Kafka and Redis by the function's environment. `embedded`: everything in memory, with samples from events/. */
+  readonly stores: 'real' | 'embedded'
+  readonly outfile?: string
+  readonly minify?: boolean
+}
+
+export interface Bundle {
+  readonly code: Uint8Array
+  readonly scenario: Scenario
+  /** Which input files ended up in it, with their bytes. */
+  readonly contents: ReadonlyMap<string, number>
+}
+
+/** A scenario with errors is not built. */
+export class ScenarioErrors extends Error {
+  override readonly name = 'ScenarioErrors'
+  readonly file: string
+  readonly text: string
+  readonly diagnostics: readonly Diagnostic[]
+  constructor(file: string, text: string, diagnostics: readonly Diagnostic[]) {
+    super(`${file} has ${diagnostics.filter(({ severity }) => severity === 'error').length} errors`)
+    this.file = file
+    this.text = text
+    this.diagnostics = diagnostics
+  }
+}
+
+const lib = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const runTimePaths: RunTimePaths = {
+  standard: resolve(lib, 'language/standard/index.ts'),
+  plan: resolve(lib, 'plan/plan.ts'),
+  failure: resolve(lib, 'plan/failure.ts'),
+  columns: resolve(lib, 'plan/columns.ts'),
+}
+
+/** Bundles one scenario as an ES module that exports `handler`. Throws ScenarioErrors. */
+export async function bundleScenario(file: string, options: BundleOptions): Promise<Bundle> {
+  const text = readFileSync(file, 'utf8')
+  const scenario = readCheckedScenario(file, text)
+  const result = await build({
+    stdin: { contents: entryModule(scenario, resolve(file), options.stores), resolveDir: lib, sourcefile: `${scenario.name}.entry.ts`, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    minify: options.minify ?? false,
+    // A few dependencies are CommonJS and call require for Node's own modules.
+    banner: { js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);" },
+    mainFields: ['module', 'main'],
+    conditions: ['node', 'import'],
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+    logLevel: 'silent',
+    plugins: [scenarioPlugin()],
+    ...(options.outfile !== undefined && { outfile: options.outfile }),
+  })
+  const [output] = result.outputFiles
+  const [meta] = Object.values(result.metafile.outputs)
+  return {
+    code: output!.contents,
+    scenario,
+    contents: new Map(Object.entries(meta!.inputs).map(([input, { bytesInOutput }]) => [input, bytesInOutput])),
+  }
+}
+
+/** esbuild plugin: `import plan from './functions/NAME.yml'` gives the compiled scenario. */
+export function scenarioPlugin(): Plugin {
+  return {
+    name: 'sluice',
+    setup(esbuild) {
+      esbuild.onLoad({ filter: /\.yml$/ }, ({ path }) => {
+        const file = relative(process.cwd(), path)
+        try {
+          const scenario = readCheckedScenario(file, readFileSync(path, 'utf8'))
+          return { contents: generateModule(plan(scenario), runTimePaths), loader: 'js', resolveDir: dirname(path) }
+        } catch (error) {
+          if (error instanceof ScenarioErrors) return { errors: error.diagnostics.filter(({ severity }) => severity === 'error').map(d => messageOf(d, error)) }
+          throw error
+        }
+      })
+    },
+  }
+}
+
+function readCheckedScenario(file: string, text: string): Scenario {
+  const { scenario, diagnostics } = checkScenario(file, text)
+  if (scenario === undefined) throw new ScenarioErrors(file, text, diagnostics)
+  return scenario
+}
+
+// The host of the function: where the same compiled scenario may run elsewhere (a container), only this text differs.
+function entryModule(scenario: Scenario, file: string, stores: 'real' | 'embedded'): string {
+  const head = `import scenarioPlan from ${JSON.stringify(file)}
+import { deployedPlan } from './connectors/world-settings.ts'
+export const plan = deployedPlan(scenarioPlan, process.env)
+`
+  if (stores === 'embedded') {
+    return `${head}
+import { embed as embedPlan, embedFromEnvironment, outputLine } from './connectors/embedded.ts'
+export { outputLine }
+export const embed = options => embedPlan(plan, options)
+export const handler = embedFromEnvironment(plan, process.env)
+`
+  }
+  const usesRedis = scenario.enrichers.length > 0
+  return `${head}
+import { createHandler } from './runtime/handler.ts'
+import { realWorld } from './connectors/world.ts'
+${usesRedis ? "import { connectRedis } from './connectors/redis.ts'" : ''}
+export const handler = createHandler(plan, realWorld(plan, process.env${usesRedis ? ', connectRedis' : ''}))
+`
+}
+
+/** esbuild counts columns and lengths in UTF-8 bytes from 0 and drops a plugin's own message ids, so the id stands in the text. */
+function messageOf(diagnostic: Diagnostic, { file, text }: ScenarioErrors): PartialMessage {
+  return {
+    text: `${diagnostic.message} [${diagnostic.id}]`,
+    location: locationOf(diagnostic.range, file, text, diagnostic.suggestion),
+    notes: diagnostic.notes.map(note => ({ text: note.message, ...(note.range && { location: locationOf(note.range, file, text) }) })),
+  }
+}
+
+function locationOf(range: { start: number; end: number }, file: string, text: string, suggestion?: string): Partial<Message['location'] & object> {
+  const lineStart = text.lastIndexOf('\n', range.start - 1) + 1
+  const lineEnd = text.indexOf('\n', range.start)
+  const lineText = text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd)
+  const end = Math.min(range.end, lineStart + lineText.length)
+  return {
+    file,
+    line: text.slice(0, range.start).split('\n').length,
+    column: Buffer.byteLength(text.slice(lineStart, range.start)),
+    length: Buffer.byteLength(text.slice(range.start, end)),
+    lineText,
+    ...(suggestion !== undefined && { suggestion }),
+  }
+}

@@ -1,0 +1,135 @@
+// The plan in words, to the letter of scenario-format.md ("`explain`, to the letter"): scripts and people compare it between versions.
+import type { Decision, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
+import type { Condition, PlannedDecision, PlannedLookup, Planning, Stage } from './planning.ts'
+
+/** A line between the first one and the total. */
+export interface ExplainLine {
+  readonly step: string
+  readonly names: string
+  readonly detail: string
+}
+
+export function explain(planning: Planning): string {
+  const lines = explainLines(planning)
+  const stepWidth = widest(lines.map(line => line.step)) + 2
+  const namesWidth = widest(lines.filter(line => line.detail !== '').map(line => line.names)) + 2
+  return [
+    heading(planning.scenario),
+    ...lines.map(({ step, names, detail }) => `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd()),
+    `  ${total(planning.roundTrips)}`,
+  ].join('\n')
+}
+
+export function explainLines(planning: Planning): readonly ExplainLine[] {
+  let fetchCount = 0
+  const stages = planning.stages.flatMap((stage): readonly ExplainLine[] => {
+    if (stage.kind === 'fetch') fetchCount++
+    return stageLines(stage, fetchCount, planning.scenario)
+  })
+  return [...stages, ...planning.scenario.sinks.map(sink => ({ step: 'emit', names: sink.name, detail: sinkDetail(sink) }))]
+}
+
+function heading({ name, source, delivery }: Scenario): string {
+  const batchSize = (source.settings['batchSize'] as number | undefined) ?? 100
+  const windowSeconds = source.settings['maximumBatchingWindow'] as number | undefined
+  const window = windowSeconds === undefined ? '500 ms' : `${windowSeconds} s`
+  const batch = windowSeconds === 0 ? `up to ${batchSize} records per batch` : `${batchSize} records or ${window} per batch`
+  return `${name}: ${source.topic}, ${batch}, ${delivery}`
+}
+
+function total(roundTrips: number): string {
+  if (roundTrips === 0) return 'no round trips'
+  return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most`
+}
+
+function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): readonly ExplainLine[] {
+  switch (stage.kind) {
+    case 'decide':
+      return stage.decisions.map(planned => ({ step: 'decide', names: planned.decision.name, detail: decisionDetail(planned) }))
+    case 'filter':
+      return [{ step: 'filter', names: stage.conditions.map(conditionName).join(', '), detail: '' }]
+    case 'fetch':
+      return [{ step: `fetch ${fetchNumber}`, names: stage.lookups.map(({ enricher }) => enricher.name).join(', '), detail: fetchDetail(stage.lookups, scenario) }]
+  }
+}
+
+/** `profile found`, `profile required`, or the filter's name. */
+export function conditionName(condition: Condition): string {
+  return condition.kind === 'filter' ? condition.name : `${condition.name} ${condition.kind}`
+}
+
+function decisionDetail({ decision }: PlannedDecision): string {
+  const { rows, form, hitPolicy, rank, limit, forEach } = decision
+  const noun = form === 'table' ? 'row' : 'rule'
+  return [
+    `${rows.length} ${noun}${rows.length === 1 ? '' : 's'}`,
+    hitPolicy,
+    ...(rank ? [`${rank.output} ${rank.order}`] : []),
+    ...(limit === undefined ? [] : [`at most ${limit}`]),
+    ...(forEach ? [forEachText(forEach)] : []),
+  ].join(', ')
+}
+
+function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): string {
+  const commands = { hash: 'HMGET', json: 'GET', string: 'GET', member: 'SISMEMBER' } as const
+  const counted = (chosen: readonly PlannedLookup[]) =>
+    ['HMGET', 'GET', 'SISMEMBER']
+      .map(command => [chosen.filter(({ enricher }) => commands[enricher.lookup.kind] === command).length, command] as const)
+      .filter(([count]) => count > 0)
+      .map(([count, command]) => `${count} ${command}`)
+      .join(', ')
+  const single = counted(lookups.filter(({ enricher }) => enricher.forEach === undefined))
+  const perElement = counted(lookups.filter(({ enricher }) => enricher.forEach !== undefined))
+  const redis = [...(single ? [`${single} per record`] : []), ...(perElement ? [`${perElement} per element`] : []), 'one pipeline'].join(', ')
+  const cached = lookups.filter(({ enricher }) => enricher.cacheMs > 0).map(({ enricher }) => `${enricher.name} cached ${durationText(enricher.cacheMs)}`)
+  const alsoFor = lookups
+    .filter(({ onDroppedSinks }) => onDroppedSinks.length > 0)
+    .map(({ enricher, onDroppedSinks }) => `${enricher.name} also for ${onDroppedSinks.map(sink => sink.name).join(', ')}`)
+  const sinkCount = scenario.sinks.filter(sink => !sink.onDropped).length
+  const forSinks = lookups
+    .filter(({ byFilters, sinks }) => !byFilters && sinks.length > 0 && sinks.length < sinkCount)
+    .map(({ enricher, sinks }) => `${enricher.name} for ${sinks.map(sink => sink.name).join(', ')}`)
+  return [redis, ...cached, ...alsoFor, ...forSinks].join('; ')
+}
+
+function sinkDetail(sink: Sink): string {
+  return [
+    ...(sink.onDropped ? ['on dropped'] : []),
+    ...(sink.forEach ? [forEachText(sink.forEach)] : []),
+    ...(sink.when ? [`when ${collapsed(sink.when.source)}`] : []),
+    sink.key ? `key ${valueText(sink.key)}` : 'key as received',
+    `to ${sink.topic.source}`,
+  ].join('; ')
+}
+
+function forEachText({ element, list }: NonNullable<Decision['forEach']>): string {
+  return `for each ${element} in ${collapsed(list.source)}`
+}
+
+function valueText(value: Value & { kind: 'expression' | 'template' }): string {
+  return value.kind === 'expression' ? collapsed(value.checked.source) : quoted(value.template)
+}
+
+function quoted(template: Template): string {
+  return `"${template.source}"`
+}
+
+function collapsed(source: string): string {
+  return source.trim().replace(/\s+/g, ' ')
+}
+
+/** `5m`, `800ms`, `7d`: as durations are written in scenario files. */
+function durationText(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const
+  const unit = units.find(([, size]) => ms % size === 0)
+  return unit ? `${ms / unit[1]}${unit[0]}` : `${ms}ms`
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map(text => text.length))
+}

@@ -1,0 +1,521 @@
+// The generated JavaScript module of one scenario: its default export is a Plan (lib/plan). Written for people to read, too: a decision that
+// surprises can be followed in it.
+import type { Checked } from '../language/checked.ts'
+import type { Field, Type } from '../language/types.ts'
+import type { Decision, Enricher, Scenario, Sink, Value, Variable } from '../scenario/scenario.ts'
+import { compileDecision } from './decision.ts'
+import { jsonDecoder, textDecode } from './decoder.ts'
+import {
+  checkedOf,
+  elementLocal,
+  expressionFunction,
+  type GeneratedFunction,
+  generate,
+  jsonFunction,
+  type NameAccess,
+  type NameTable,
+  templateFunction,
+  textFunction,
+} from './expressions.ts'
+import { literalCode, ModuleText } from './module-text.ts'
+import { type Condition, type Demand, type Planning, referencesOf, type Stage, sinkReferences } from './planning.ts'
+
+/** Modules that the generated one imports: real paths for the bundler. */
+export interface RunTimePaths {
+  /** lib/language/standard/index.ts */
+  readonly standard: string
+  /** lib/plan/{plan,failure,columns}.ts */
+  readonly plan: string
+  readonly failure: string
+  readonly columns: string
+}
+
+/** JavaScript of the module. `file` is the scenario's path as messages show it. */
+export function generateModule(planning: Planning, paths: RunTimePaths): string {
+  return new Generator(planning).generate(paths)
+}
+
+const importsOf = (paths: RunTimePaths) => `import * as std from ${JSON.stringify(paths.standard)}
+import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
+import { Failure } from ${JSON.stringify(paths.failure)}
+import {
+  decisionMissing, decodeJsonLookup, failureOf, invalidLookup, isFound, isRequired, join, judge, kindFound, lookupMissing,
+  missingField, notInEnum, read, recordOf, wrongType,
+} from ${JSON.stringify(paths.columns)}`
+
+class Generator {
+  readonly #module = new ModuleText()
+  readonly #planning: Planning
+  readonly #scenario: Scenario
+  readonly #names: NameTable
+  readonly #accesses = new Map<string, NameAccess>()
+  readonly #useCounts: ReadonlyMap<string, number>
+  #valueCount = 0
+
+  constructor(planning: Planning) {
+    this.#planning = planning
+    this.#scenario = planning.scenario
+    this.#names = { access: name => this.#access(name), elements: [] }
+    this.#useCounts = countUses(planning.scenario)
+  }
+
+  generate(paths: RunTimePaths): string {
+    const { name, file, generation, delivery, stopAbove, source, sinks } = this.#scenario
+    const decodeEvent = jsonDecoder(this.#module, source.event)
+    const lookups = this.#scenario.enrichers.map(enricher => this.#lookup(enricher))
+    const steps = this.#planning.stages.map(stage => this.#step(stage))
+    const emits = sinks.map(sink => this.#sink(sink))
+    const extras = [
+      ...(source.key ? [`decodeKey: ${this.#keyDecoder(source.key)}`] : []),
+      ...(source.headers ? [`decodeHeaders: ${this.#headersDecoder(source.headers)}`] : []),
+    ]
+    return `// Generated from ${file}. Change that file, not this one.
+${importsOf(paths)}
+
+${this.#module.text}
+
+export default {
+  scenario: ${JSON.stringify(name)},
+  file: ${JSON.stringify(file)},
+  generation: ${generation},
+  delivery: ${JSON.stringify(delivery)},
+  stopAbove: ${stopAbove},
+  source: { topic: ${JSON.stringify(source.topic)}, ${['decodeEvent: json => ' + decodeEvent + "(json, '')", ...extras].join(', ')} },
+  lookups: [
+    ${lookups.join(',\n    ')}
+  ],
+  steps: [
+    ${steps.join(',\n    ')}
+  ],
+  sinks: [
+    ${sinks.map((sink, s) => `{ name: ${JSON.stringify(sink.name)}, emit: ${emits[s]} }`).join(',\n    ')}
+  ],
+  valueCount: ${this.#valueCount},
+}
+`
+  }
+
+  // Names ------------------------------------------------------------------------------------------------------------------------------
+
+  #access(name: string): NameAccess {
+    const known = this.#accesses.get(name)
+    if (known !== undefined) return known
+    const made = this.#makeAccess(name)
+    this.#accesses.set(name, made)
+    return made
+  }
+
+  #makeAccess(name: string): NameAccess {
+    const { enrichers, variables, filters, decisions } = this.#scenario
+    switch (name) {
+      case 'event':
+        return { code: 'c.event[i]', mayFail: false }
+      case 'key':
+        return { code: 'c.key[i]', mayFail: false }
+      case 'headers':
+        return { code: 'c.headers[i]', mayFail: false }
+      case 'now':
+        return { code: 'std.timestampOfMillis(c.record[i].timestampMs)', mayFail: false }
+      case 'scenario':
+        return { code: JSON.stringify(this.#scenario.name), mayFail: false }
+      case 'record':
+        return { code: 'recordOf(c, i)', mayFail: false }
+    }
+    const lookup = enrichers.findIndex(enricher => enricher.name === name)
+    if (lookup >= 0) return { code: `c.lookups[${lookup}][i]`, mayFail: true }
+    const variable = variables.find(candidate => candidate.name === name)
+    if (variable !== undefined) return this.#kept(name, this.#variable(variable))
+    const filter = filters.find(candidate => candidate.name === name)
+    if (filter !== undefined) return this.#kept(name, expressionFunction(this.#module, filter.condition, this.#names, name, `filter ${name}`))
+    const decision = decisions.find(candidate => candidate.name === name)
+    if (decision !== undefined) return this.#kept(name, this.#decision(decision))
+    throw new Error(`"${name}" is no name of ${this.#scenario.file}`)
+  }
+
+  /** What several places read is computed once per record. */
+  #kept(name: string, computed: GeneratedFunction): NameAccess {
+    if ((this.#useCounts.get(name) ?? 0) < 2) return { code: computed.call, mayFail: computed.mayFail }
+    const column = this.#valueCount++
+    const keep = this.#module.freeName('v', name)
+    this.#module.add(`function ${keep}(c, i) {
+  const column = c.values[${column}]
+  return column[i] === unset ? (column[i] = ${computed.call}) : column[i]
+}`)
+    return { code: `${keep}(c, i)`, mayFail: computed.mayFail }
+  }
+
+  #variable({ name, value }: Variable): GeneratedFunction {
+    const at = `let ${name}`
+    switch (value.kind) {
+      case 'expression':
+        return expressionFunction(this.#module, value.checked, this.#names, name, at)
+      case 'template':
+        return templateFunction(this.#module, value.template, this.#names, name, at)
+      default:
+        return generate(this.#module, checkedOf(value), this.#names, name, at, code => `return ${valueCode(value, code)}`)
+    }
+  }
+
+  #decision(decision: Decision): GeneratedFunction {
+    const at = `decision ${decision.name}`
+    const missing = decision.onMissing === 'empty' ? emptyOutputs(decision) : `decisionMissing(${JSON.stringify(decision.name)})`
+    const bound = decision.forEach === undefined ? [] : [decision.forEach.element]
+    return generate(
+      this.#module,
+      decisionExpressions(decision),
+      this.#names,
+      decision.name,
+      at,
+      code => {
+        const { body, declarations } = compileDecision(decision, {
+          expression: checked => code.withFailure(checked),
+          constant: (prefix, js) => this.#module.constant(prefix, js),
+          element: elementLocal,
+        })
+        if (declarations !== '') this.#module.shared(`declarations ${declarations}`, 'declarations', () => declarations)
+        if (decision.complete || decision.hitPolicy === 'collect') return body
+        return `const found = (() => {\n  ${body}\n  })()\n  return found === undefined ? ${missing} : found`
+      },
+      bound,
+    )
+  }
+
+  // Look-ups ---------------------------------------------------------------------------------------------------------------------------
+
+  #lookup(enricher: Enricher): string {
+    const { name, lookup, onError, timeoutMs, cacheMs } = enricher
+    const at = `look-up ${name}`
+    const key = templateFunction(this.#module, lookup.key, this.#names, `${name}_key`, at)
+    const command =
+      lookup.kind === 'hash'
+        ? `{ kind: 'hash', fields: ${JSON.stringify([...enricher.fields.keys()])} }`
+        : `{ kind: '${lookup.kind === 'member' ? 'member' : 'string'}' }`
+    const missing = this.#missing(enricher)
+    const properties = [
+      `name: ${JSON.stringify(name)}`,
+      `store: 'redis'`,
+      `command: ${command}`,
+      `key: ${key.name}`,
+      ...(lookup.kind === 'member' ? [`member: ${templateFunction(this.#module, lookup.member, this.#names, `${name}_member`, at).name}`] : []),
+      `needed: ${this.#needed(name, this.#demandOf(name))}`,
+      `decode: ${this.#answerDecoder(enricher, missing)}`,
+      `missing: ${missing}`,
+      `onError: ${JSON.stringify(onError)}`,
+      `timeoutMs: ${timeoutMs}`,
+      `cacheMs: ${cacheMs}`,
+    ]
+    return `{ ${properties.join(', ')} }`
+  }
+
+  #missing({ name, lookup, fields, onMissing }: Enricher): string {
+    const missing = this.#module.freeName('missing', name)
+    const empty = lookup.kind === 'member' ? 'false' : objectCode(fields, (_, field) => literalCode(field.default))
+    const result = onMissing === 'empty' || lookup.kind === 'member' ? empty : `lookupMissing(${JSON.stringify(name)}, key)`
+    this.#module.add(`function ${missing}(key) {\n  return ${result}\n}`)
+    return missing
+  }
+
+  #answerDecoder(enricher: Enricher, missing: string): string {
+    const { name, lookup, fields, type } = enricher
+    const decode = this.#module.freeName('answer', name)
+    const label = JSON.stringify(name)
+    const broken = (detail: string) => `return invalidLookup(${label}, key, ${detail})`
+    switch (lookup.kind) {
+      case 'json':
+        this.#module.add(`function ${decode}(answer, key) {
+  return decodeJsonLookup(${label}, answer, key, ${jsonDecoder(this.#module, type as Type & { kind: 'object' })}, ${missing})
+}`)
+        return decode
+      case 'member':
+        this.#module.add(`function ${decode}(answer, key) {\n  if (typeof answer !== 'boolean') ${broken('kindFound(answer)')}\n  return answer\n}`)
+        return decode
+      case 'string':
+        this.#module.add(`function ${decode}(answer, key) {
+  if (answer === null) return ${missing}(key)
+  if (typeof answer !== 'string') ${broken('kindFound(answer)')}
+${[...fields].map(([field, declared]) => this.#textField(field, declared, 'answer', 0, broken)).join('\n')}
+  return ${objectCode(fields, index => `f${index}`)}
+}`)
+        return decode
+      case 'hash':
+        this.#module.add(`function ${decode}(answer, key) {
+  if (!Array.isArray(answer)) ${broken('kindFound(answer)')}
+  if (${[...fields.keys()].map((_, index) => `answer[${index}] === null`).join(' && ')}) return ${missing}(key)
+${[...fields].map(([field, declared], index) => this.#textField(field, declared, `answer[${index}]`, index, broken)).join('\n')}
+  return ${objectCode(fields, index => `f${index}`)}
+}`)
+        return decode
+    }
+  }
+
+  #textField(field: string, { type, optional, default: fallback }: Field, text: string, index: number, broken: (detail: string) => string): string {
+    const f = `f${index}`
+    const absent =
+      fallback !== undefined ? `${f} = ${literalCode(fallback)}` : optional ? '' : broken(JSON.stringify(`it has no "${field}"`))
+    return `  let ${f}
+  if (${text} === null) { ${absent} }
+  else {
+    ${f} = ${textDecode(this.#module, type, text)}
+    if (${f} === undefined) ${broken(JSON.stringify(`"${field}" has another type`))}
+  }`
+  }
+
+  #demandOf(name: string): Demand {
+    for (const stage of this.#planning.stages) {
+      const planned =
+        stage.kind === 'fetch' ? stage.lookups.find(({ enricher }) => enricher.name === name) : undefined
+      if (planned !== undefined) return planned
+    }
+    return { byFilters: false, sinks: [], onDroppedSinks: [] }
+  }
+
+  #needed(name: string, { byFilters, sinks, onDroppedSinks }: Demand): string {
+    if (onDroppedSinks.length > 0) return `(c, i) => c.status[i] !== 3`
+    if (byFilters) return `(c, i) => (c.status[i] & 1) === 0`
+    // Waits for those sinks' `when`, too, unless that needs it itself.
+    const whens = sinks.map(sink => (sink.when === undefined || this.#leadsTo(referencesOf(sink.when), name) ? 'true' : `${this.#when(sink).call} === true`))
+    return `(c, i) => c.status[i] === 0${whens.includes('true') || whens.length === 0 ? '' : ` && (${[...new Set(whens)].join(' || ')})`}`
+  }
+
+  #leadsTo(from: readonly string[], to: string): boolean {
+    const { enrichers, variables, filters, decisions } = this.#scenario
+    const seen = new Set<string>()
+    const open = [...from]
+    while (open.length > 0) {
+      const name = open.pop()!
+      if (name === to) return true
+      if (seen.has(name)) continue
+      seen.add(name)
+      const enricher = enrichers.find(candidate => candidate.name === name)
+      if (enricher !== undefined) open.push(...referencesOf(enricher.lookup.key), ...(enricher.lookup.kind === 'member' ? referencesOf(enricher.lookup.member) : []))
+      const variable = variables.find(candidate => candidate.name === name)
+      if (variable !== undefined) open.push(...referencesOf(variable.value))
+      const filter = filters.find(candidate => candidate.name === name)
+      if (filter !== undefined) open.push(...referencesOf(filter.condition))
+      const decision = decisions.find(candidate => candidate.name === name)
+      if (decision !== undefined) open.push(...decisionExpressions(decision).flatMap(referencesOf))
+    }
+    return false
+  }
+
+  // Steps ------------------------------------------------------------------------------------------------------------------------------
+
+  #step(stage: Stage): string {
+    switch (stage.kind) {
+      case 'fetch': {
+        const indexes = stage.lookups.map(({ enricher }) => this.#scenario.enrichers.indexOf(enricher))
+        return `{ kind: 'fetch', lookups: [${indexes.join(', ')}] }`
+      }
+      case 'filter': {
+        const judgements = stage.conditions.map(condition => `    judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})`)
+        return this.#loop('filter', stage.conditions.map(({ name }) => name), '(c.status[i] & 1) === 0', judgements.join('\n    if ((c.status[i] & 1) !== 0) continue\n'))
+      }
+      case 'decide': {
+        // A decision is computed where it is first read; this step does it for all records that will read it, straight after its inputs.
+        const names = stage.decisions.map(({ decision }) => decision.name)
+        const early = stage.decisions.some(({ byFilters, onDroppedSinks }) => byFilters || onDroppedSinks.length > 0)
+        const kept = names.filter(name => (this.#useCounts.get(name) ?? 0) >= 2)
+        return this.#loop('decide', names, early ? '(c.status[i] & 1) === 0' : 'c.status[i] === 0', kept.map(name => `    ${this.#access(name).code}`).join('\n'))
+      }
+    }
+  }
+
+  #loop(kind: string, names: readonly string[], condition: string, body: string): string {
+    const run = this.#module.freeName(kind, names.join('_').slice(0, 40))
+    this.#module.add(`function ${run}(c) {
+  for (let i = 0; i < c.recordCount; i++) {
+    if (!(${condition})) continue
+${body}
+  }
+}`)
+    return `{ kind: '${kind}', names: ${JSON.stringify(names)}, run: ${run} }`
+  }
+
+  #verdict(condition: Condition): string {
+    if (condition.kind === 'filter') return this.#access(condition.name).code
+    return `${condition.kind === 'found' ? 'isFound' : 'isRequired'}(${this.#access(condition.name).code})`
+  }
+
+  // Sinks ------------------------------------------------------------------------------------------------------------------------------
+
+  readonly #whens = new Map<Sink, GeneratedFunction>()
+
+  #when(sink: Sink, names: NameTable = this.#names): GeneratedFunction {
+    let made = this.#whens.get(sink)
+    if (made === undefined) {
+      made = expressionFunction(this.#module, sink.when as Checked, names, `${sink.name}_when`, `when of sink ${sink.name}`)
+      this.#whens.set(sink, made)
+    }
+    return made
+  }
+
+  #sink(sink: Sink): string {
+    const { name, forEach, onDropped } = sink
+    const names: NameTable = forEach === undefined ? this.#names : { ...this.#names, elements: [forEach.element] }
+    const made = this.#output(sink, names)
+    const emit = this.#module.freeName('emit', name)
+    const status = `  if (c.status[i] !== ${onDropped ? 1 : 0}) return undefined`
+    if (forEach === undefined) {
+      this.#module.add(`function ${emit}(c, i, outputs) {\n${status}\n  ${made.join('\n  ')}\n}`)
+      return emit
+    }
+    const list = expressionFunction(this.#module, forEach.list, this.#names, `${name}_list`, `forEach of sink ${name}`)
+    this.#module.add(`function ${emit}(c, i, outputs) {
+${status}
+  const list = ${list.call}
+  if (list instanceof Failure) return list
+  for (const ${elementLocal(forEach.element)} of list) {
+    const failure = ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)})
+    if (failure !== undefined) return failure
+  }
+}
+
+function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  ${made.join('\n  ')}\n}`)
+    return emit
+  }
+
+  /** Statements that push one output, or return a Failure. */
+  #output(sink: Sink, names: NameTable): readonly string[] {
+    const { name } = sink
+    const statements: string[] = []
+    const local = (variable: string, computed: GeneratedFunction) => {
+      statements.push(`const ${variable} = ${computed.call}`)
+      if (computed.mayFail) statements.push(`if (${variable} instanceof Failure) return ${variable}`)
+      return variable
+    }
+    if (sink.when !== undefined) {
+      local('when', this.#when(sink, names))
+      statements.push('if (!when) return undefined')
+    }
+    const topic = this.#topic(sink, names, local, statements)
+    const key = sink.key === undefined ? 'undefined' : local('key', textFunction(this.#module, sink.key, names, `${name}_key`, `key of sink ${name}`))
+    const headers = this.#headers(sink, names, local, statements)
+    const value =
+      sink.value.kind === 'bytes'
+        ? 'c.record[i].value'
+        : sink.value.kind === 'null'
+          ? 'null'
+          : local('value', jsonFunction(this.#module, sink.value, names, `${name}_value`, `value of sink ${name}`))
+    statements.push(`outputs.push({ topic: ${topic}, key: ${key}, headers: ${headers}, value: ${value} })`)
+    return statements
+  }
+
+  #topic({ name, topic, among }: Sink, names: NameTable, local: Local, statements: string[]): string {
+    if (topic.parts.every(part => typeof part === 'string')) return JSON.stringify(topic.parts.join(''))
+    const variable = local('topic', templateFunction(this.#module, topic, names, `${name}_topic`, `topic of sink ${name}`))
+    const allowed = this.#module.constant('topics', `new Set(${JSON.stringify(among ?? [])})`)
+    statements.push(
+      `if (!${allowed}.has(topic)) return new Failure('topic-not-listed', ${JSON.stringify(`topic of sink ${name}`)}, ${JSON.stringify(`the topic of sink "${name}" is not among those listed`)})`,
+    )
+    return variable
+  }
+
+  #headers({ name, headers }: Sink, names: NameTable, local: Local, statements: string[]): string {
+    if (headers.length === 0) return this.#module.constant('noHeaders', 'Object.freeze([])')
+    statements.push('const headers = []')
+    headers.forEach((header, h) => {
+      const text = local(`h${h}`, textFunction(this.#module, header.value, names, `${name}_header`, `header ${header.name} of sink ${name}`))
+      // What may be missing is left out.
+      statements.push(`if (${text} !== undefined) headers.push([${JSON.stringify(header.name)}, ${text}])`)
+    })
+    return 'headers'
+  }
+
+  // Key and headers of the source ------------------------------------------------------------------------------------------------------
+
+  #keyDecoder(type: Type): string {
+    const decode = this.#module.freeName('decodeKey')
+    if (type.kind === 'object') {
+      this.#module.add(`function ${decode}(bytes) {
+  if (bytes === null) return missingField('key', 'object', null)
+  return std.decodeJsonBytes(bytes, json => ${jsonDecoder(this.#module, type)}(json, 'key'), needsExact) ?? new Failure('invalid-json', 'key', 'the key is not JSON')
+}`)
+      return decode
+    }
+    this.#module.add(`function ${decode}(bytes) {
+  if (bytes === null) return missingField('key', ${JSON.stringify(type.kind)}, null)
+  const key = ${textDecode(this.#module, type, 'std.utf8OfBytes(bytes)')}
+  return key === undefined ? wrongType('key', ${JSON.stringify(type.kind)}, '') : key
+}`)
+    return decode
+  }
+
+  #headersDecoder(type: Type & { kind: 'object' }): string {
+    const decode = this.#module.freeName('decodeHeaders')
+    const fields = [...type.fields].map(([field, declared], index) => {
+      const f = `f${index}`
+      const path = JSON.stringify(`headers.${field}`)
+      const absent =
+        declared.default !== undefined
+          ? `${f} = ${literalCode(declared.default)}`
+          : declared.optional
+            ? ''
+            : `return missingField(${path}, ${JSON.stringify(declared.type.kind)}, undefined)`
+      // Of repeated headers the last counts.
+      return `  const t${index} = headers.findLast(header => header.name === ${JSON.stringify(field)} && header.value !== null)
+  let ${f}
+  if (t${index} === undefined) { ${absent} }
+  else {
+    const text = std.utf8OfBytes(t${index}.value)
+    ${f} = text === undefined ? undefined : ${textDecode(this.#module, declared.type, 'text')}
+    if (${f} === undefined) return wrongType(${path}, ${JSON.stringify(declared.type.kind)}, '')
+  }`
+    })
+    this.#module.add(`function ${decode}(headers) {\n${fields.join('\n')}\n  return ${objectCode(type.fields, index => `f${index}`)}\n}`)
+    return decode
+  }
+}
+
+type Local = (variable: string, computed: GeneratedFunction) => string
+
+function objectCode(fields: ReadonlyMap<string, Field>, value: (index: number, field: Field) => string): string {
+  const members = [...fields].map(([name, field], index) => `[${JSON.stringify(name)}]: ${value(index, field)}`)
+  return `{ ${members.join(', ')} }`
+}
+
+/** A value tree as a run-time value, for variables that are maps or lists. */
+function valueCode(value: Value, code: (checked: Checked) => string): string {
+  switch (value.kind) {
+    case 'null':
+      return 'null'
+    case 'expression':
+      return code(value.checked)
+    case 'list':
+      return `[${value.items.map(item => valueCode(item, code)).join(', ')}]`
+    case 'map': {
+      const spread = value.spread === undefined ? [] : [`...${code(value.spread)}`]
+      return `{ ${[...spread, ...value.entries.map(entry => `[${JSON.stringify(entry.name)}]: ${valueCode(entry.value, code)}`)].join(', ')} }`
+    }
+    case 'template':
+      throw new Error('texts inside a map or list of `let` are not supported; the analysis must refuse them')
+  }
+}
+
+export function decisionExpressions(decision: Decision): readonly Checked[] {
+  const outputs = decision.rows.flatMap(row => row.outputs.flatMap(output => ('expression' in output ? [output.expression] : [])))
+  const whens = decision.rows.flatMap(row => (row.when === undefined ? [] : [row.when]))
+  return [...decision.inputs, ...whens, ...outputs, ...(decision.forEach === undefined ? [] : [decision.forEach.list])]
+}
+
+function emptyOutputs(decision: Decision): string {
+  return `{ ${decision.outputs.map(output => `[${JSON.stringify(output.name)}]: undefined`).join(', ')} }`
+}
+
+/** How many places read a name: what is read more than once is kept. */
+function countUses({ enrichers, variables, filters, decisions, sinks }: Scenario): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  const count = (names: readonly string[]) => {
+    for (const name of new Set(names)) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  for (const { lookup } of enrichers) count([...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : [])])
+  for (const { value } of variables) count(referencesOf(value))
+  for (const { name, condition } of filters) count([...referencesOf(condition), name])
+  for (const decision of decisions) count([...decisionExpressions(decision).flatMap(referencesOf), ...(decision.onMissing === 'drop' || decision.onMissing === 'deadLetter' ? [decision.name] : [])])
+  // A sink's parts are functions of their own, and its `when` may be asked for look-ups, too.
+  for (const sink of sinks) {
+    const parts = [sink.topic, sink.when, sink.forEach, sink.key, sink.value, ...sink.headers.map(header => header.value)]
+    for (const part of parts) count(referencesOf(part))
+    if (sink.forEach !== undefined) count(sinkReferences(sink))
+  }
+  return counts
+}

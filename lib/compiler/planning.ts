@@ -1,0 +1,169 @@
+// When each thing happens. The author writes what; references alone decide the order: filters run as soon as their inputs are known, all
+// look-ups that need not wait for each other share one round trip (scenario-format.md, Order of execution; `explain` prints the result).
+import type { Checked } from '../language/checked.ts'
+import type { Decision, Enricher, Filter, ForEach, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
+
+export interface Planning {
+  readonly scenario: Scenario
+  /** In the order of execution. */
+  readonly stages: readonly Stage[]
+  /** Sequential round trips of a batch at most: the depth of the look-ups' dependencies. */
+  readonly roundTrips: number
+}
+
+export type Stage =
+  | { readonly kind: 'decide'; readonly decisions: readonly PlannedDecision[] }
+  | { readonly kind: 'filter'; readonly conditions: readonly Condition[] }
+  | { readonly kind: 'fetch'; readonly lookups: readonly PlannedLookup[] }
+
+export interface PlannedDecision extends Demand {
+  readonly decision: Decision
+}
+
+/** A filter, or one that `onMissing` makes of a look-up or decision. */
+export type Condition =
+  | { readonly kind: 'filter'; readonly name: string; readonly filter: Filter }
+  | { readonly kind: 'found'; readonly name: string }
+  | { readonly kind: 'required'; readonly name: string }
+
+export interface PlannedLookup extends Demand {
+  readonly enricher: Enricher
+}
+
+/** Who needs a look-up or a decision. */
+export interface Demand {
+  /** A filter does: it is there for every record that no filter has dropped yet. */
+  readonly byFilters: boolean
+  /** Sinks that lead to it; for those `on: dropped`, see `onDroppedSinks`. */
+  readonly sinks: readonly Sink[]
+  readonly onDroppedSinks: readonly Sink[]
+}
+
+export function plan(scenario: Scenario): Planning {
+  const graph = referenceGraph(scenario)
+  const conditions = conditionsOf(scenario)
+  const filterNeeds = graph.closure(conditions.flatMap(condition => (condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name])))
+  const sinkNeeds = new Map(scenario.sinks.map(sink => [sink, graph.closure(sinkReferences(sink))]))
+  const demandOf = (name: string): Demand => ({
+    byFilters: filterNeeds.has(name),
+    sinks: scenario.sinks.filter(sink => !sink.onDropped && sinkNeeds.get(sink)!.has(name)),
+    onDroppedSinks: scenario.sinks.filter(sink => sink.onDropped && sinkNeeds.get(sink)!.has(name)),
+  })
+
+  const stages: Stage[] = []
+  const done = new Set<string>()
+  const judged = new Set<Condition>()
+  const known = (name: string): boolean => graph.closure([name]).values().every(needed => !graph.isFetchedOrDecided(needed) || done.has(needed))
+  const allKnown = (names: readonly string[]): boolean => names.every(known)
+  // What waits for the filters waits for the `when` of the sinks that lead to it, too, unless that needs it.
+  const whensKnown = (name: string, sinks: readonly Sink[]): boolean =>
+    sinks.every(sink => {
+      const when = sink.when === undefined ? [] : referencesOf(sink.when)
+      return graph.closure(when).has(name) || allKnown(when)
+    })
+
+  for (;;) {
+    const filtersDone = judged.size === conditions.length
+    const early = (demand: Demand) => demand.byFilters || demand.onDroppedSinks.length > 0
+    const decisions = scenario.decisions
+      .filter(decision => !done.has(decision.name) && allKnown(graph.refsOf(decision.name)))
+      .map(decision => ({ decision, ...demandOf(decision.name) }))
+      .filter(decision => filtersDone || early(decision))
+    if (decisions.length > 0) {
+      stages.push({ kind: 'decide', decisions })
+      for (const { decision } of decisions) done.add(decision.name)
+      continue
+    }
+    const ready = conditions.filter(
+      condition => !judged.has(condition) && (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
+    )
+    if (ready.length > 0) {
+      stages.push({ kind: 'filter', conditions: ready })
+      for (const condition of ready) judged.add(condition)
+      continue
+    }
+    const lookups = scenario.enrichers
+      .filter(enricher => !done.has(enricher.name) && allKnown(graph.refsOf(enricher.name)))
+      .map(enricher => ({ enricher, ...demandOf(enricher.name) }))
+      .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && whensKnown(lookup.enricher.name, lookup.sinks)))
+    if (lookups.length > 0) {
+      stages.push({ kind: 'fetch', lookups })
+      for (const { enricher } of lookups) done.add(enricher.name)
+      continue
+    }
+    break
+  }
+  return { scenario, stages, roundTrips: stages.filter(stage => stage.kind === 'fetch').length }
+}
+
+/** Names that a part of the scenario refers to directly, built-in ones (`event`, `now`, …) included. */
+export function referencesOf(part: Checked | Template | Value | ForEach | { readonly kind: 'bytes' } | undefined): readonly string[] {
+  if (part === undefined) return []
+  if ('tree' in part) return [...part.references.keys()]
+  if ('parts' in part) return part.parts.flatMap(hole => (typeof hole === 'string' ? [] : referencesOf(hole)))
+  if ('list' in part) return referencesOf(part.list)
+  switch (part.kind) {
+    case 'expression':
+      return referencesOf(part.checked)
+    case 'template':
+      return referencesOf(part.template)
+    case 'map':
+      return [...referencesOf(part.spread), ...part.entries.flatMap(entry => referencesOf(entry.value))]
+    case 'list':
+      return part.items.flatMap(referencesOf)
+    case 'null':
+    case 'bytes':
+      return []
+  }
+}
+
+export function sinkReferences(sink: Sink): readonly string[] {
+  const parts = [sink.topic, sink.when, sink.forEach, sink.key, sink.value, ...sink.headers.map(header => header.value)]
+  return parts.flatMap(referencesOf)
+}
+
+function conditionsOf(scenario: Scenario): readonly Condition[] {
+  const optional = [...scenario.enrichers, ...scenario.decisions]
+  return [
+    ...optional.filter(({ onMissing }) => onMissing === 'drop').map(({ name }) => ({ kind: 'found' as const, name })),
+    ...optional.filter(({ onMissing }) => onMissing === 'deadLetter').map(({ name }) => ({ kind: 'required' as const, name })),
+    ...scenario.filters.map(filter => ({ kind: 'filter' as const, name: filter.name, filter })),
+  ]
+}
+
+interface ReferenceGraph {
+  refsOf(name: string): readonly string[]
+  /** These names and all that they lead to. */
+  closure(names: readonly string[]): ReadonlySet<string>
+  isFetchedOrDecided(name: string): boolean
+}
+
+function referenceGraph(scenario: Scenario): ReferenceGraph {
+  const refs = new Map<string, readonly string[]>()
+  for (const { name, lookup, forEach } of scenario.enrichers) {
+    refs.set(name, [...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : []), ...referencesOf(forEach)])
+  }
+  for (const { name, value } of scenario.variables) refs.set(name, referencesOf(value))
+  for (const { name, condition } of scenario.filters) refs.set(name, referencesOf(condition))
+  for (const decision of scenario.decisions) refs.set(decision.name, decisionReferences(decision))
+  const waits = new Set([...scenario.enrichers, ...scenario.decisions].map(({ name }) => name))
+
+  return { refsOf: name => refs.get(name) ?? [], closure, isFetchedOrDecided: name => waits.has(name) }
+
+  function closure(names: readonly string[]): ReadonlySet<string> {
+    const reached = new Set<string>()
+    const open = [...names]
+    while (open.length > 0) {
+      const name = open.pop()!
+      if (reached.has(name)) continue
+      reached.add(name)
+      open.push(...(refs.get(name) ?? []))
+    }
+    return reached
+  }
+}
+
+function decisionReferences(decision: Decision): readonly string[] {
+  const outputs = decision.rows.flatMap(row => row.outputs.flatMap(output => ('expression' in output ? referencesOf(output.expression) : [])))
+  return [...decision.inputs.flatMap(referencesOf), ...decision.rows.flatMap(row => referencesOf(row.when)), ...outputs, ...referencesOf(decision.forEach)]
+}
