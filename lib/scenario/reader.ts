@@ -1,0 +1,367 @@
+// A scenario file's text → its sections with the place of everything (ScenarioSyntax), or what is wrong with the text. What stands in
+// the file is never passed over: a key is known, refused with a reason, or unknown.
+import { type Diagnostic, diagnostic, sortDiagnostics } from './diagnostics.ts'
+import { mappingSettingNames, type Section, type Shape, scenarioFile } from './sections.ts'
+import { checkStructure, durationMs, quotedList, readScalar, type Structure } from './structure.ts'
+import type {
+  DecisionSyntax,
+  EnricherSyntax,
+  Entry,
+  ExampleSyntax,
+  Located,
+  NamedExpression,
+  Node,
+  RuleSyntax,
+  ScalarText,
+  ScenarioSyntax,
+  SinkSyntax,
+  SourceSyntax,
+} from './syntax.ts'
+import { readYaml } from './yaml.ts'
+
+export interface ReadScenario {
+  /** Absent where a part of the file cannot be used, so that the analysis would draw wrong conclusions. */
+  readonly syntax?: ScenarioSyntax
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** `file` is the name for messages, relative to the working directory. */
+export function readScenario(file: string, text: string): ReadScenario {
+  const yaml = readYaml(file, text)
+  if (!yaml.root) return { diagnostics: sortDiagnostics(yaml.diagnostics) }
+  const structure = checkStructure(yaml.root, scenarioFile, file, yaml.isRefused)
+  const sections = new Sections(structure)
+  const top = sections.of(yaml.root)
+  const cross = crossChecks(file, sections, top)
+  const diagnostics = sortDiagnostics([...yaml.diagnostics, ...structure.diagnostics, ...cross])
+  if (yaml.diagnostics.length > 0 || !structure.isWhole) return { diagnostics }
+  const syntax = scenarioSyntax(file, text, sections, top)
+  return syntax ? { syntax, diagnostics } : { diagnostics }
+}
+
+type Keys = ReadonlyMap<string, Entry>
+
+/** Typed access to entries that the structure check has found as described. */
+class Sections {
+  private readonly structure: Structure
+
+  constructor(structure: Structure) {
+    this.structure = structure
+  }
+
+  of(node: Node | undefined): Keys {
+    return node ? this.structure.keysOf(node) : new Map()
+  }
+
+  scalar(keys: Keys, name: string): ScalarText | undefined {
+    const value = keys.get(name)?.value
+    return value?.kind === 'scalar' ? value.scalar : undefined
+  }
+
+  text(keys: Keys, name: string): Located<string> | undefined {
+    const scalar = this.scalar(keys, name)
+    return scalar && { value: scalar.text, range: scalar.range }
+  }
+
+  /** A literal within its bounds; those outside have been reported. */
+  setting<T>(keys: Keys, name: string, section: Section): Located<T> | undefined {
+    const scalar = this.scalar(keys, name)
+    const value = scalar && readScalar(scalar.text, section.keys[name]!.shape)
+    return value === undefined ? undefined : { value: value as T, range: scalar!.range }
+  }
+
+  list(keys: Keys, name: string): readonly Node[] {
+    const value = keys.get(name)?.value
+    return value?.kind === 'list' ? value.items : []
+  }
+
+  entries(keys: Keys, name: string): readonly Entry[] {
+    const value = keys.get(name)?.value
+    return value?.kind === 'map' ? value.entries : []
+  }
+}
+
+function scenarioSyntax(file: string, text: string, sections: Sections, top: Keys): ScenarioSyntax | undefined {
+  const name = sections.text(top, 'scenario')
+  const source = sourceSyntax(sections, top.get('source')?.value)
+  if (!name || !source) return undefined
+  const description = sections.text(top, 'description')
+  return {
+    file,
+    text,
+    name,
+    ...present({
+      description: description && { ...description, value: description.value.trim() },
+      generation: sections.setting<number>(top, 'generation', scenarioFile),
+      delivery: sections.setting<'exactly-once'>(top, 'delivery', scenarioFile),
+      stopAbove: sections.setting<number>(sections.of(top.get('deadLetters')?.value), 'stopAbove', sectionAt('deadLetters')),
+      functionSettings: top.get('function')?.value,
+    }),
+    source,
+    enrich: sections.entries(top, 'enrich').flatMap(entry => enricherSyntax(sections, entry) ?? []),
+    variables: sections.entries(top, 'let').flatMap(named),
+    filters: sections.entries(top, 'filter').flatMap(named),
+    decisions: sections.entries(top, 'decide').map(entry => decisionSyntax(sections, entry)),
+    sinks: sections.entries(top, 'sinks').flatMap(entry => sinkSyntax(sections, entry) ?? []),
+    examples: sections.list(top, 'examples').map(node => exampleSyntax(sections, node)),
+  }
+}
+
+function sourceSyntax(sections: Sections, node: Node | undefined): SourceSyntax | undefined {
+  const keys = sections.of(node)
+  const topic = sections.text(keys, 'topic')
+  if (!node || !topic) return undefined
+  const settings = new Map<string, Located<unknown>>()
+  for (const name of mappingSettingNames) {
+    const entry = keys.get(name)
+    if (!entry) continue
+    const value = settingValue(entry.value, sourceSection.keys[name]!.shape)
+    if (value !== undefined) settings.set(name, { value, range: entry.value.range })
+  }
+  return {
+    range: node.range,
+    topic,
+    ...present({
+      event: keys.get('event')?.value,
+      schema: sections.text(keys, 'schema'),
+      key: keys.get('key')?.value,
+      headers: keys.get('headers')?.value,
+    }),
+    settings,
+  }
+}
+
+/** A setting as plain data: scalars by their shape, else as JSON would have them. */
+function settingValue(node: Node, shape: Shape): unknown {
+  switch (node.kind) {
+    case 'null':
+      return null
+    case 'list':
+      return node.items.map(item => settingValue(item, shape.kind === 'list' ? shape.element : { kind: 'literal' }))
+    case 'map': {
+      const keys = shape.kind === 'section' ? shape.keys : {}
+      return Object.fromEntries(
+        node.entries.map(({ name, value }) => [name.value, settingValue(value, keys[name.value]?.shape ?? { kind: 'literal' })]),
+      )
+    }
+    case 'scalar':
+      return shape.kind === 'literal' ? plainLiteral(node.scalar) : readScalar(node.scalar.text, shape)
+  }
+}
+
+function plainLiteral({ text, quoted }: ScalarText): string | number | boolean {
+  if (quoted) return text
+  if (text === 'true' || text === 'false') return text === 'true'
+  return /^-?(0|[1-9]\d{0,14})(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+const sourceSection = sectionAt('source')
+
+function sectionAt(name: string): Section {
+  const shape = scenarioFile.keys[name]!.shape
+  const inner = shape.kind === 'names' || shape.kind === 'list' ? shape.element : shape
+  if (inner.kind !== 'section') throw new Error(`"${name}" is no section`)
+  return inner
+}
+
+function named({ name, value }: Entry): NamedExpression[] {
+  return value.kind === 'scalar' ? [{ name, value: value.scalar }] : []
+}
+
+const enricherSection = sectionAt('enrich')
+
+function enricherSyntax(sections: Sections, { name, value: node }: Entry): EnricherSyntax | undefined {
+  const keys = sections.of(node)
+  const store = keys.get('redis')
+  const line = sections.scalar(keys, 'redis')
+  if (!store || !line) return undefined
+  const duration = (key: string): Located<number> | undefined => {
+    const scalar = sections.scalar(keys, key)
+    const value = scalar && durationMs(scalar.text)
+    return value === undefined ? undefined : { value, range: scalar!.range }
+  }
+  return {
+    name,
+    store: { value: 'redis', range: store.name.range },
+    line,
+    ...present({
+      fields: keys.get('fields')?.value,
+      value: sections.scalar(keys, 'value'),
+      forEach: sections.scalar(keys, 'forEach'),
+      onMissing: sections.setting<'empty'>(keys, 'onMissing', enricherSection),
+      onError: sections.setting<'retry'>(keys, 'onError', enricherSection),
+      timeoutMs: duration('timeout'),
+      cacheMs: duration('cache'),
+    }),
+    range: node.range,
+  }
+}
+
+const decisionSection = sectionAt('decide')
+
+function decisionSyntax(sections: Sections, { name, value: node }: Entry): DecisionSyntax {
+  const keys = sections.of(node)
+  const rules = keys.has('rules') ? sections.list(keys, 'rules').map(rule => ruleSyntax(sections, rule)) : undefined
+  return {
+    name,
+    range: node.range,
+    ...present({
+      hitPolicy: sections.setting<'unique'>(keys, 'hitPolicy', decisionSection),
+      rank: rankSyntax(sections.scalar(keys, 'rank')),
+      limit: sections.setting<number>(keys, 'limit', decisionSection),
+      onMissing: sections.setting<'empty'>(keys, 'onMissing', decisionSection),
+      forEach: sections.scalar(keys, 'forEach'),
+      table: sections.scalar(keys, 'table'),
+      rules,
+    }),
+  }
+}
+
+function rankSyntax(scalar: ScalarText | undefined): DecisionSyntax['rank'] {
+  const [, output, between, order] = /^(\S+)(\s+)(ascending|descending)$/.exec(scalar?.text ?? '') ?? []
+  if (!scalar || output === undefined) return undefined
+  const place = (start: number, length: number) => ({
+    start: scalar.fileOffset(start),
+    end: scalar.fileOffset(start + length - 1) + 1,
+  })
+  return {
+    output: { value: output, range: place(0, output.length) },
+    order: { value: order as 'ascending', range: place(output.length + between!.length, order!.length) },
+  }
+}
+
+function ruleSyntax(sections: Sections, node: Node): RuleSyntax {
+  const keys = sections.of(node)
+  return {
+    ...present({ when: sections.scalar(keys, 'when') }),
+    then: sections.entries(keys, 'then').flatMap(named),
+    range: node.range,
+  }
+}
+
+function sinkSyntax(sections: Sections, { name, value: node }: Entry): SinkSyntax | undefined {
+  const keys = sections.of(node)
+  const topic = sections.scalar(keys, 'topic')
+  if (!topic) return undefined
+  const among = keys.has('among')
+    ? sections
+        .list(keys, 'among')
+        .flatMap(item => (item.kind === 'scalar' ? [{ value: item.scalar.text, range: item.scalar.range }] : []))
+    : undefined
+  const on = keys.get('on')
+  return {
+    name,
+    range: node.range,
+    topic,
+    ...present({
+      among,
+      onDropped: on && { start: on.name.range.start, end: on.value.range.end },
+      when: sections.scalar(keys, 'when'),
+      forEach: sections.scalar(keys, 'forEach'),
+      key: sections.scalar(keys, 'key'),
+      headers: keys.get('headers')?.value,
+      value: keys.get('value')?.value,
+    }),
+  }
+}
+
+function exampleSyntax(sections: Sections, node: Node): ExampleSyntax {
+  const keys = sections.of(node)
+  const given = (step: Keys) => present({ given: step.get('given')?.value, expect: step.get('expect')?.value })
+  const steps = keys.has('steps')
+    ? sections.list(keys, 'steps').map(step => ({ ...given(sections.of(step)), range: step.range }))
+    : undefined
+  return { ...present({ name: sections.text(keys, 'name'), steps }), range: node.range, ...given(keys) }
+}
+
+// What no single key shows.
+
+function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] {
+  const found: Diagnostic[] = []
+  const source = sections.of(top.get('source')?.value)
+  const delivery = sections.text(top, 'delivery')?.value ?? 'exactly-once'
+  const refuse = (keys: Keys, key: string, reason: string, instead: string): void => {
+    const range = keys.get(key)!.name.range
+    found.push(diagnostic('setting-refused', { key, reason }, { file, range, notes: [{ message: instead }] }))
+  }
+  // Both let later records pass earlier ones, or drop them. Without pollers of its own AWS refuses them anyhow.
+  for (const [key, only] of [
+    ['maximumRetryAttempts', '-1'],
+    ['maximumRecordAgeInSeconds', '-1'],
+    ['bisectBatchOnFunctionError', 'false'],
+  ] as const) {
+    const text = sections.scalar(source, key)?.text
+    if (text === undefined || text === only) continue
+    if (delivery === 'exactly-once') {
+      refuse(
+        source,
+        key,
+        'exactly-once needs every batch again until it succeeds',
+        `Remove the line, or write "delivery: at-least-once".`,
+      )
+    } else if (!source.has('provisionedPollerConfig')) {
+      refuse(source, key, 'AWS takes it only with provisioned pollers', 'Add "provisionedPollerConfig", or remove the line.')
+    }
+  }
+  const position = sections.scalar(source, 'startingPosition')?.text
+  if (position === 'AT_TIMESTAMP' && !source.has('startingPositionTimestamp')) {
+    const range = source.get('startingPosition')!.name.range
+    found.push(
+      diagnostic(
+        'missing-key',
+        { place: 'A source that starts "AT_TIMESTAMP"', key: 'startingPositionTimestamp' },
+        { file, range },
+      ),
+    )
+  } else if (position !== 'AT_TIMESTAMP' && source.has('startingPositionTimestamp')) {
+    refuse(
+      source,
+      'startingPositionTimestamp',
+      'AWS takes it only with "startingPosition: AT_TIMESTAMP"',
+      'Add that line, or remove this one.',
+    )
+  }
+  const pollers = sections.of(source.get('provisionedPollerConfig')?.value)
+  const [minimum, maximum] = ['minimumPollers', 'maximumPollers'].map(key => sections.scalar(pollers, key))
+  if (minimum && maximum && Number(minimum.text) > Number(maximum.text)) {
+    const needed = `at most "maximumPollers" (${maximum.text})`
+    found.push(
+      diagnostic('setting-range', { key: 'minimumPollers', needed, found: `"${minimum.text}"` }, { file, range: minimum.range }),
+    )
+  }
+  const schema = sections.text(source, 'schema')
+  if (schema && !schema.value.endsWith('.json')) {
+    const notes = [{ message: 'Declare the fields under "event"; records have to be JSON.' }]
+    found.push(diagnostic('not-built-yet', { what: 'A schema of Avro or Protobuf' }, { file, range: schema.range, notes }))
+  }
+  for (const { name, value } of sections.entries(top, 'decide')) {
+    const keys = sections.of(value)
+    const policy = sections.scalar(keys, 'hitPolicy')?.text ?? 'unique'
+    if (keys.has('limit') && policy !== 'collect')
+      refuse(keys, 'limit', `decision "${name.value}" gives one row, not a list`, 'Remove it, or write "hitPolicy: collect".')
+    if (keys.has('rank') && policy !== 'collect' && policy !== 'first') {
+      refuse(
+        keys,
+        'rank',
+        `with the hit policy "${policy}" no row is better than another`,
+        'Remove it, or write "hitPolicy: first".',
+      )
+    }
+    if (keys.has('forEach') && policy !== 'collect' && policy !== 'first') {
+      refuse(
+        keys,
+        'forEach',
+        `it goes with ${quotedList(['first', 'collect'], 'or')}`,
+        'Write "hitPolicy: first" for the best element, "hitPolicy: collect" for a list.',
+      )
+    }
+  }
+  return found
+}
+
+/** Leaves out what is undefined: an optional property is absent, not undefined. */
+function present<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

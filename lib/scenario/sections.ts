@@ -1,0 +1,393 @@
+// What a scenario file may hold, as data: the reader checks files against it (structure.ts), and the JSON Schema for editors is made
+// from it (schema.ts), so that editor and `check` agree about every key.
+
+export type Shape =
+  /** A text that is taken as it stands, with quotes or without. */
+  | { readonly kind: 'text'; readonly pattern?: RegExp; readonly needed?: string }
+  /** An expression, or in quotes a text with holes. */
+  | { readonly kind: 'expression' }
+  /** Expressions and texts, in maps and lists. */
+  | { readonly kind: 'value' }
+  /** A map of fields and their types, nested. */
+  | { readonly kind: 'fields' }
+  /** A type in one line, or a map of fields. */
+  | { readonly kind: 'type' }
+  /** Literals of any shape: examples, settings of Serverless. */
+  | { readonly kind: 'literal' }
+  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  | {
+      readonly kind: 'number'
+      readonly integer: boolean
+      readonly minimum: number
+      readonly maximum: number
+      readonly unit?: string
+    }
+  | { readonly kind: 'bool' }
+  /** `800ms`, `5m`, `12h`, `7d`. */
+  | { readonly kind: 'duration'; readonly minimumMs: number; readonly maximumMs: number; readonly range: string }
+  | { readonly kind: 'list'; readonly element: Shape; readonly maximum?: number }
+  /** A map by names that the user chooses; `word` tells what they name. */
+  | { readonly kind: 'names'; readonly word: string; readonly element: Shape }
+  | Section
+
+export interface Section {
+  readonly kind: 'section'
+  readonly keys: Readonly<Record<string, Key>>
+  /** Groups of keys, exactly one of which is needed. */
+  readonly oneOf?: readonly (readonly string[])[]
+  /** Keys beyond those listed are taken as they stand. */
+  readonly open?: boolean
+}
+
+export interface Key {
+  readonly shape: Shape
+  /** One sentence for editors. */
+  readonly about: string
+  readonly required?: boolean
+  /** Why it cannot be set, and what to do instead. */
+  readonly refused?: { readonly reason: string; readonly instead: string }
+  /** Designed, and not there yet: what it is, and what to do instead. */
+  readonly notBuilt?: { readonly what: string; readonly instead: string }
+}
+
+const expression: Shape = { kind: 'expression' }
+const text: Shape = { kind: 'text' }
+const literal: Shape = { kind: 'literal' }
+const days = 24 * 60 * 60 * 1000
+
+const integer = (minimum: number, maximum: number, unit?: string): Shape => ({
+  kind: 'number',
+  integer: true,
+  minimum,
+  maximum,
+  ...(unit === undefined ? {} : { unit }),
+})
+
+// AWS's settings of the event source mapping, by their own names and within AWS's bounds:
+// docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+const mappingSettings: Readonly<Record<string, Key>> = {
+  batchSize: {
+    shape: integer(1, 10_000, 'records'),
+    about: 'At most so many records come in one batch (1 to 10,000; AWS: 100).',
+  },
+  maximumBatchingWindow: {
+    shape: integer(0, 300, 'seconds'),
+    about: 'The mapping waits so many seconds for a batch to fill (0 to 300; left out: 500 ms).',
+  },
+  startingPosition: {
+    shape: { kind: 'choice', values: ['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'] },
+    about: 'Where a new consumer group begins to read.',
+  },
+  startingPositionTimestamp: {
+    shape: { kind: 'number', integer: false, minimum: 0, maximum: 99_999_999_999, unit: 'seconds since 1970' },
+    about: 'With startingPosition AT_TIMESTAMP: seconds since 1970.',
+  },
+  consumerGroupId: {
+    shape: {
+      kind: 'text',
+      pattern: /^[a-zA-Z0-9\-/*:_+=.@]{1,200}$/,
+      needed: '1 to 200 letters, digits or any of - / * : _ + = . @',
+    },
+    about: "The mapping's consumer group; left out: sluice.SCENARIO.GENERATION.trigger/TOPIC.",
+  },
+  enabled: { shape: { kind: 'bool' }, about: 'Whether the mapping reads at all.' },
+  filterPatterns: {
+    shape: { kind: 'list', element: literal, maximum: 10 },
+    about: 'Lambda drops records that fit none of these patterns, before they are paid for.',
+  },
+  provisionedPollerConfig: {
+    shape: {
+      kind: 'section',
+      keys: {
+        minimumPollers: { shape: integer(1, 200, 'pollers'), about: 'Pollers that always run (1 to 200).' },
+        maximumPollers: { shape: integer(1, 2000, 'pollers'), about: 'Pollers at most (1 to 2,000).' },
+        pollerGroupName: { shape: text, about: 'Mappings with one group name share pollers.' },
+      },
+    },
+    about: 'Pollers of its own for this mapping.',
+  },
+  schemaRegistryConfig: {
+    shape: literal,
+    about: 'A schema registry.',
+    notBuilt: { what: 'A schema registry', instead: 'Send JSON, and declare its fields under "event".' },
+  },
+  maximumRetryAttempts: {
+    shape: integer(-1, 10_000, 'attempts'),
+    about: 'How often a failed batch comes again; only -1, for ever.',
+  },
+  maximumRecordAgeInSeconds: { shape: integer(-1, 604_800, 'seconds'), about: 'How old a record may become; only -1, for ever.' },
+  bisectBatchOnFunctionError: { shape: { kind: 'bool' }, about: 'Whether a failed batch is halved; only false.' },
+  functionResponseType: {
+    shape: literal,
+    about: 'What the function answers.',
+    refused: { reason: 'sluice answers in the form that its delivery needs', instead: 'Remove the line.' },
+  },
+  onFailureDestination: {
+    shape: literal,
+    about: 'Where failed batches go.',
+    refused: {
+      reason: 'with it AWS discards a batch after ten attempts, for a mere outage of a store',
+      instead: 'Remove the line. Records that can never succeed become dead letters by themselves.',
+    },
+  },
+  destinations: {
+    shape: literal,
+    about: 'Where failed batches go.',
+    refused: {
+      reason: 'with it AWS discards a batch after ten attempts, for a mere outage of a store',
+      instead: 'Remove the line. Records that can never succeed become dead letters by themselves.',
+    },
+  },
+  parallelizationFactor: {
+    shape: literal,
+    about: 'For Kinesis and DynamoDB streams.',
+    refused: {
+      reason: 'AWS has it for Kinesis and DynamoDB alone',
+      instead: 'More partitions of the topic give more parallel batches.',
+    },
+  },
+  tumblingWindowInSeconds: {
+    shape: literal,
+    about: 'For Kinesis and DynamoDB streams.',
+    refused: { reason: 'AWS has it for Kinesis and DynamoDB alone', instead: 'Remove the line.' },
+  },
+  arn: {
+    shape: literal,
+    about: 'The cluster.',
+    refused: { reason: 'the cluster is the same for all scenarios', instead: 'Set it in serverless.yml.' },
+  },
+  bootstrapServers: {
+    shape: literal,
+    about: 'The cluster.',
+    refused: { reason: 'the cluster is the same for all scenarios', instead: 'Set it in serverless.yml.' },
+  },
+}
+
+export const mappingSettingNames: readonly string[] = Object.keys(mappingSettings)
+
+const source: Section = {
+  kind: 'section',
+  oneOf: [['event', 'schema', 'events']],
+  keys: {
+    topic: { shape: text, required: true, about: 'The Kafka topic that records come from.' },
+    event: {
+      shape: { kind: 'fields' },
+      about: "Fields of the record's JSON value, with their types: `name: string`, `name?: string`, `name: int = 0`.",
+    },
+    schema: { shape: text, about: 'Instead of `event`: the path of a JSON Schema, relative to this file.' },
+    events: {
+      shape: literal,
+      about: 'Several kinds of record.',
+      notBuilt: {
+        what: 'A source with several kinds of record ("events")',
+        instead: 'Write one scenario for each kind, with "event" and a filter on what tells them apart.',
+      },
+    },
+    key: { shape: { kind: 'type' }, about: "The record key's type, or fields of a JSON key." },
+    headers: { shape: { kind: 'fields' }, about: 'Headers that expressions read, with their types.' },
+    ...mappingSettings,
+  },
+}
+
+const stores = ['redis', 'dynamodb', 'http', 'table', 'upstash']
+
+const enricher: Section = {
+  kind: 'section',
+  oneOf: [stores],
+  keys: {
+    redis: { shape: text, about: '`hash KEY`, `json KEY`, `string KEY` or `set KEY has MEMBER`; keys are texts with holes.' },
+    dynamodb: {
+      shape: text,
+      about: 'A DynamoDB item.',
+      notBuilt: { what: 'A look-up in DynamoDB', instead: 'Keep the data in Redis, as "redis: hash KEY".' },
+    },
+    http: {
+      shape: text,
+      about: 'An HTTP service.',
+      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
+    },
+    table: {
+      shape: text,
+      about: 'A CSV file.',
+      notBuilt: {
+        what: 'A look-up in a CSV file',
+        instead: 'Write a decision with "table: FILE.csv", or keep the data in Redis, as "redis: hash KEY".',
+      },
+    },
+    upstash: {
+      shape: text,
+      about: 'Redis over HTTP.',
+      notBuilt: { what: 'Upstash', instead: 'Write "redis: …"; where the store is stands in serverless.yml.' },
+    },
+    fields: { shape: { kind: 'fields' }, about: 'What is found, with types.' },
+    value: { shape: text, about: 'For `redis: string`: the type of the text, read as NAME.value.' },
+    forEach: { shape: expression, about: '`x in list`: a look-up per element.' },
+    onMissing: {
+      shape: { kind: 'choice', values: ['empty', 'drop', 'deadLetter'] },
+      about: 'What happens to a record whose look-up finds nothing.',
+    },
+    onError: {
+      shape: { kind: 'choice', values: ['retry', 'missing', 'deadLetter'] },
+      about: 'What happens where the store gives no answer.',
+    },
+    timeout: {
+      shape: { kind: 'duration', minimumMs: 1, maximumMs: 840_000, range: '1ms to 14m' },
+      about: 'How long to wait for the store.',
+    },
+    cache: {
+      shape: { kind: 'duration', minimumMs: 1, maximumMs: 365 * days, range: '1ms to 365d' },
+      about: "How long an answer is kept in the container's memory.",
+    },
+    body: {
+      shape: { kind: 'value' },
+      about: 'What is sent by POST.',
+      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
+    },
+    batch: {
+      shape: text,
+      about: 'One request for all.',
+      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
+    },
+  },
+}
+
+const decision: Section = {
+  kind: 'section',
+  oneOf: [['table', 'rules']],
+  keys: {
+    hitPolicy: {
+      shape: { kind: 'choice', values: ['unique', 'any', 'first', 'collect'] },
+      about: 'Which rows count when several hold.',
+    },
+    rank: {
+      shape: { kind: 'text', pattern: /^\S+\s+(ascending|descending)$/, needed: 'an output and "ascending" or "descending"' },
+      about: '`score descending`: the best row by an output, not the first one.',
+    },
+    limit: { shape: integer(1, 10_000, 'rows'), about: 'With `collect`: at most so many.' },
+    onMissing: {
+      shape: { kind: 'choice', values: ['empty', 'drop', 'deadLetter'] },
+      about: 'What happens to a record for which no row holds.',
+    },
+    forEach: { shape: expression, about: '`x in list`: the rows are judged for each element.' },
+    table: { shape: text, about: 'A table in pipes under `|`, or the path of a CSV file.' },
+    rules: {
+      shape: {
+        kind: 'list',
+        element: {
+          kind: 'section',
+          keys: {
+            when: { shape: expression, about: 'When the rule holds; left out: always.' },
+            then: { shape: { kind: 'names', word: 'an output', element: expression }, required: true, about: 'The outputs.' },
+          },
+        },
+      },
+      about: 'Instead of a table, for long conditions.',
+    },
+  },
+}
+
+const sink: Section = {
+  kind: 'section',
+  keys: {
+    topic: { shape: text, required: true, about: 'The Kafka topic that outputs go to; a text with holes needs `among`.' },
+    among: { shape: { kind: 'list', element: text }, about: 'All topics that a topic with holes may be.' },
+    on: { shape: { kind: 'choice', values: ['dropped'] }, about: '`dropped`: a sink for records that a filter drops.' },
+    when: { shape: expression, about: 'Which records it takes.' },
+    forEach: { shape: expression, about: '`x in list`: an output per element.' },
+    key: { shape: expression, about: "The output's key; left out: the source record's." },
+    headers: { shape: { kind: 'value' }, about: "The output's headers." },
+    value: { shape: { kind: 'value' }, required: true, about: "The output's JSON value." },
+  },
+}
+
+const step: Section = {
+  kind: 'section',
+  keys: {
+    given: { shape: literal, about: 'The record, and what look-ups find.' },
+    expect: { shape: literal, required: true, about: 'Records by sink, `droppedBy`, `deadLetter`, `nothing` or `retry`.' },
+  },
+}
+
+const example: Section = {
+  kind: 'section',
+  oneOf: [['expect', 'steps']],
+  keys: {
+    name: { shape: text, about: 'What the example shows.' },
+    given: { shape: literal, about: 'The record, and what look-ups find.' },
+    expect: { shape: literal, about: 'Records by sink, `droppedBy`, `deadLetter`, `nothing` or `retry`.' },
+    steps: { shape: { kind: 'list', element: step }, about: 'Several records, one after the other.' },
+  },
+}
+
+export const scenarioFile: Section = {
+  kind: 'section',
+  keys: {
+    scenario: {
+      shape: { kind: 'text', pattern: /^[a-z][a-z0-9-]*$/, needed: 'lower case letters, digits and hyphens, a letter first' },
+      required: true,
+      about: 'Name of file, function and metrics: lower case, digits, hyphens.',
+    },
+    description: { shape: text, about: 'What the scenario is for.' },
+    generation: { shape: integer(1, 1_000_000), about: 'A new one decides everything again, from empty state (default: 1).' },
+    source: { shape: source, required: true, about: 'Where records come from.' },
+    use: {
+      shape: literal,
+      about: 'Shared parts.',
+      notBuilt: {
+        what: 'Sharing parts between scenarios ("use")',
+        instead: 'Copy the entries of the shared file into this one.',
+      },
+    },
+    let: { shape: { kind: 'names', word: 'a variable', element: expression }, about: 'Named values.' },
+    enrich: { shape: { kind: 'names', word: 'an enricher', element: enricher }, about: 'Look-ups that add fields.' },
+    filter: { shape: { kind: 'names', word: 'a filter', element: expression }, about: 'Conditions that must all hold.' },
+    decide: { shape: { kind: 'names', word: 'a decision', element: decision }, about: 'Decision tables and rules.' },
+    state: {
+      shape: literal,
+      about: 'What a record leaves for later ones.',
+      notBuilt: {
+        what: 'What a record leaves for later ones ("state")',
+        instead: 'Let another system keep it in Redis, and look it up under "enrich".',
+      },
+    },
+    sinks: { shape: { kind: 'names', word: 'a sink', element: sink }, required: true, about: 'What goes out.' },
+    function: {
+      shape: {
+        kind: 'section',
+        open: true,
+        keys: {
+          memorySize: { shape: integer(128, 10_240, 'MB'), about: 'MB of memory (128 to 10,240).' },
+          timeout: { shape: integer(1, 840, 'seconds'), about: 'Seconds; for Kafka at most 840.' },
+          handler: {
+            shape: literal,
+            about: 'Set by sluice.',
+            refused: { reason: 'sluice builds the handler from this file', instead: 'Remove the line.' },
+          },
+          events: {
+            shape: literal,
+            about: 'Set by sluice.',
+            refused: { reason: 'the trigger follows from "source"', instead: 'Remove it, and set what you need under "source".' },
+          },
+        },
+      },
+      about: 'Serverless function settings (`memorySize`, `timeout`, …).',
+    },
+    delivery: {
+      shape: { kind: 'choice', values: ['exactly-once', 'at-least-once'] },
+      about: 'exactly-once: outputs, dead letters and progress in one transaction.',
+    },
+    deadLetters: {
+      shape: {
+        kind: 'section',
+        keys: {
+          stopAbove: {
+            shape: { kind: 'number', integer: false, minimum: 0, maximum: 1 },
+            about: 'With a larger share of dead letters in a batch of 100 or more nothing is emitted (default: 0.5).',
+          },
+        },
+      },
+      about: 'When to stop rather than to make dead letters.',
+    },
+    examples: { shape: { kind: 'list', element: example }, about: 'Records in, records out: `npx sluice test` runs them.' },
+  },
+}
