@@ -109,9 +109,12 @@ export const errors = {
   'refused-function': { severity: 'error', text: '"{name}" is refused, since implementations differ: {instead}' },
   'not-standard': { severity: 'hint', text: 'Standard CEL has no {what}' },
   'expression-cycle': { severity: 'error', text: "Variables {names} need each other's value" },
+  'expression-cycle/mixed': { severity: 'error', text: "{names} need each other's value" },
+  'expression-cycle/self': { severity: 'error', text: '{names} needs its own value' },
 
   // Look-ups.
   'enricher-cycle': { severity: 'error', text: "Enrichers {names} need each other's result" },
+  'enricher-cycle/mixed': { severity: 'error', text: "{names} need each other's result" },
   'enricher-cycle/self': { severity: 'error', text: 'Enricher "{name}" needs its own result' },
   'lookup-line': { severity: 'error', text: 'The look-up of "{enricher}" needs the form {form}, found "{found}"' },
   'for-each-no-list': { severity: 'error', text: '"forEach" of "{name}" needs a list, found {found}' },

@@ -42,6 +42,8 @@ export interface Enricher {
   readonly type: Type
   /** Declared fields in file order; for `string` the one field `value`; empty for `member`. */
   readonly fields: ReadonlyMap<string, Field>
+  /** Where each field is declared, for messages. */
+  readonly fieldRanges: ReadonlyMap<string, Range>
   readonly onMissing: 'empty' | 'drop' | 'deadLetter'
   readonly onError: 'retry' | 'missing' | 'deadLetter'
   readonly timeoutMs?: number
@@ -138,7 +140,11 @@ export type Value =
   /** `mayBeMissing` expressions leave their entry out. */
   | { readonly kind: 'expression'; readonly checked: Checked }
   | { readonly kind: 'template'; readonly template: Template }
-  | { readonly kind: 'map'; readonly spread?: Checked; readonly entries: readonly { readonly name: string; readonly value: Value }[] }
+  | {
+      readonly kind: 'map'
+      readonly spread?: Checked
+      readonly entries: readonly { readonly name: string; readonly value: Value }[]
+    }
   | { readonly kind: 'list'; readonly items: readonly Value[] }
   | { readonly kind: 'null' }
 
@@ -170,6 +176,8 @@ export type GivenLookup =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'member'; readonly isMember: boolean }
   | { readonly kind: 'missing' | 'failing' | 'broken' }
+  /** Of an enricher with `forEach`: what each element finds. */
+  | { readonly kind: 'list'; readonly items: readonly GivenLookup[] }
 
 export type Expectation =
   | { readonly kind: 'nothing' }
@@ -181,7 +189,10 @@ export type Expectation =
 export interface ExpectedOutput {
   readonly sink: string
   readonly range: Range
-  /** Compared only where written; `value` is compared whole, as JSON. */
+  /**
+   * Compared only where written; `value` is compared whole, as JSON: plain objects and arrays, ints beyond 2^53 as bigint, timestamps
+   * as the text that a sink writes. Absent: not compared.
+   */
   readonly key?: string
   readonly topic?: string
   readonly headers?: ReadonlyMap<string, string>

@@ -1,0 +1,247 @@
+// From a scenario as written to a scenario that is known to be sound: every name resolved, every expression typed, every example read.
+// Sections may refer to each other in any order. Types are found on demand (names.ts); then each part is checked once, in file order.
+import type { Checked, Declaration, Scope } from '../language/checked.ts'
+import type { Field, Type } from '../language/types.ts'
+import { reportCycles } from './cycles.ts'
+import { analyseDecision } from './decision/analyse.ts'
+import { describeNode, readFields, readType } from './declared-types.ts'
+import { type Diagnostic, sortDiagnostics } from './diagnostics.ts'
+import { declareEnricher, enricherDeclaration, readEnricher, readEnricherLoop } from './enrichers.ts'
+import { readExamples } from './examples.ts'
+import { untypedJson } from './literals.ts'
+import { createNames, givenNames } from './names.ts'
+import { createReport, type Report } from './report.ts'
+import type { Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
+import { readSink } from './sinks.ts'
+import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
+import { reportUsage } from './usage.ts'
+import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
+
+export interface AnalyseOptions {
+  /** Names the places where sluice is more lenient than standard CEL. */
+  readonly strict?: boolean
+  /** Reads a file that the scenario names, by its path as written (relative to the scenario's file). */
+  readonly readFile?: (path: string) => string
+}
+
+export interface Analysis {
+  /** Only if there are no errors. */
+  readonly scenario?: Scenario
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): Analysis {
+  const report: Report = createReport(syntax.file, declaration => names.rangeOf(declaration.replace(/^\w+\./, '')))
+  const names = createNames(report)
+  const uses: Use[] = []
+  const scope: Scope = { names, ...(options.strict === undefined ? {} : { strict: options.strict }) }
+  const context = { scope, names, report, uses }
+
+  const source = readSource(syntax.source, report)
+  for (const [name, declaration] of givenDeclarations(source)) {
+    names.declare({ value: name, range: { start: 0, end: 0 } }, 'given', () => declaration)
+  }
+
+  const enrichers = syntax.enrich.map(enricher => declareEnricher(enricher, report))
+  const loops = new Map<string, ForEach | undefined>()
+  for (const enricher of enrichers) {
+    const { name } = enricher.syntax
+    names.declare(name, 'enricher', () => {
+      loops.set(name.value, readEnricherLoop(enricher, context))
+      return enricherDeclaration(enricher, loops.get(name.value))
+    })
+  }
+  const variables = new Map<string, Variable>()
+  for (const { name, value } of syntax.variables) {
+    names.declare(name, 'variable', () => {
+      const read = readScalarValue(value, { ...context, owner: name.value, place: `variable "${name.value}"` })
+      variables.set(name.value, { name: name.value, range: name.range, value: read, type: typeOfValue(read) })
+      return { type: typeOfValue(read) }
+    })
+  }
+  for (const { name } of syntax.filters) names.declare(name, 'filter', () => ({ type: { kind: 'bool' } }))
+  const decisions = new Map<string, Decision>()
+  for (const decisionSyntax of syntax.decisions) {
+    const { name } = decisionSyntax
+    names.declare(name, 'decision', () => {
+      const { readFile } = options
+      const found = analyseDecision(decisionSyntax, { file: syntax.file, scope, ...(readFile === undefined ? {} : { readFile }) })
+      report.addAll(found.diagnostics)
+      if (found.decision === undefined) return { type: { kind: 'error' } }
+      decisions.set(name.value, found.decision)
+      uses.push(...usesOfDecision(found.decision))
+      return { type: found.decision.type }
+    })
+  }
+  // Asking for a name finds its type and checks what it stands for.
+  for (const name of [...names.keys()]) names.get(name)
+
+  const readEnrichers = enrichers.flatMap(
+    enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
+  )
+  const filters = syntax.filters.map(filter => readFilter(filter, context))
+  const sinks: Sink[] = syntax.sinks.map(sink =>
+    readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
+  )
+  reportCycles([...names.keys()], uses, names, report)
+
+  const parts = {
+    source,
+    enrichers: readEnrichers,
+    variables: [...variables.values()],
+    filters,
+    decisions: syntax.decisions.flatMap(({ name }) => decisions.get(name.value) ?? []),
+    sinks,
+  }
+  const examples = readExamples(syntax.examples, parts, { report, clockReader: clockReader(uses) })
+  if (!hasErrors(report.diagnostics)) {
+    reportUsage(parts, uses, names, report)
+    reportCoverage({ ...parts, examples }, syntax, report)
+  }
+
+  const diagnostics = sortDiagnostics(withoutRepetitions(report.diagnostics))
+  if (hasErrors(diagnostics)) return { diagnostics }
+  const scenario: Scenario = {
+    file: syntax.file,
+    text: syntax.text,
+    name: syntax.name.value,
+    description: syntax.description?.value ?? '',
+    generation: syntax.generation?.value ?? 1,
+    delivery: syntax.delivery?.value ?? 'exactly-once',
+    stopAbove: syntax.stopAbove?.value ?? 0.5,
+    ...parts,
+    variables: syntax.variables.flatMap(({ name }) => variables.get(name.value) ?? []),
+    examples,
+    functionSettings: readSettings(syntax.functionSettings),
+  }
+  return { scenario, diagnostics }
+}
+
+const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
+
+function readSource({ topic, event, schema, key, headers, settings, range }: SourceSyntax, report: Report): Source {
+  const noFields = { kind: 'object', fields: new Map<string, Field>() } as const
+  if (event === undefined && schema === undefined)
+    report.add('missing-key/one-of', { place: '"source"', keys: '"event" and "schema"' }, range)
+  return {
+    topic: topic.value,
+    event: event === undefined ? noFields : { kind: 'object', fields: readFields(event, 'event', report).fields },
+    ...(key === undefined ? {} : { key: readType(key, 'key', report) }),
+    ...(headers === undefined ? {} : { headers: { kind: 'object', fields: readHeaderFields(headers, report) } }),
+    settings: Object.fromEntries([...settings].map(([name, setting]) => [name, setting.value])),
+  }
+}
+
+// Headers are texts: nothing but what a text can hold.
+function readHeaderFields(node: Node, report: Report): ReadonlyMap<string, Field> {
+  const { fields, ranges } = readFields(node, 'headers', report)
+  for (const [name, { type }] of fields) {
+    if (type.kind !== 'object' && type.kind !== 'list' && type.kind !== 'map') continue
+    const found = describeNode(node.kind === 'map' ? node.entries.find(entry => entry.name.value.startsWith(name))!.value : node)
+    report.add('type-mismatch', { place: `Header "${name}"`, needed: 'a type that a text can hold', found }, ranges.get(name)!)
+  }
+  return fields
+}
+
+function givenDeclarations({ event, key, headers }: Source): readonly (readonly [string, Declaration])[] {
+  const required = (type: Type): Field => ({ type, optional: false })
+  const string: Type = { kind: 'string' }
+  const int: Type = { kind: 'int' }
+  const record: Type = {
+    kind: 'object',
+    fields: new Map([
+      ['topic', required(string)],
+      ['partition', required(int)],
+      ['offset', required(int)],
+      ['value', required({ kind: 'bytes' })],
+    ]),
+  }
+  const types: Record<(typeof givenNames)[number], Type | undefined> = {
+    event,
+    key,
+    headers,
+    now: { kind: 'timestamp', unit: 'rfc3339' },
+    scenario: string,
+    record,
+  }
+  return givenNames.flatMap(name => {
+    const type = types[name]
+    return type === undefined ? [] : [[name, { type }] as const]
+  })
+}
+
+interface FilterContext {
+  readonly scope: Scope
+  readonly report: Report
+  readonly uses: Use[]
+}
+
+function readFilter({ name, value }: NamedExpression, context: FilterContext): Filter {
+  const condition = readCondition(value, { ...context, owner: name.value, place: `filter "${name.value}"` })
+  return { name: name.value, range: name.range, condition }
+}
+
+const typeOfValue = (value: TextValue): Type => (value.kind === 'template' ? { kind: 'string' } : value.checked.type)
+
+function usesOfDecision({ name, inputs, rows, forEach }: Decision): readonly Use[] {
+  const expressions: Checked[] = [...inputs, ...(forEach === undefined ? [] : [forEach.list])]
+  for (const row of rows) {
+    if (row.when !== undefined) expressions.push(row.when)
+    for (const output of row.outputs) if ('expression' in output) expressions.push(output.expression)
+  }
+  return expressions.map(checked => ({ owner: name, place: `decision "${name}"`, checked }))
+}
+
+/** Words for the first that refers to `now`. */
+function clockReader(uses: readonly Use[]): string | undefined {
+  return uses.find(use => use.checked.references.has('now'))?.place
+}
+
+// A step of an example has the common part, too: its defects are found once per step, and told once.
+function withoutRepetitions(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>()
+  return diagnostics.filter(({ id, message, range }) => {
+    const key = `${id} ${range.start} ${range.end} ${message}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
+// Which rows the examples reach is known to `sluice test` alone, since they must run for it.
+function reportCoverage(
+  { examples, filters, sinks }: Pick<Scenario, 'examples' | 'filters' | 'sinks'>,
+  syntax: ScenarioSyntax,
+  report: Report,
+): void {
+  if (examples.length === 0) {
+    report.add('not-covered', { what: 'shows what the scenario does' }, syntax.name.range)
+    return
+  }
+  const outputs = examples.flatMap(example => example.steps.flatMap(({ expect }) => (expect.kind === 'outputs' ? [expect] : [])))
+  const dropping = new Set(outputs.map(expect => expect.droppedBy))
+  const reached = new Set(outputs.flatMap(expect => expect.outputs.map(output => output.sink)))
+  for (const { name, range } of filters) {
+    if (!dropping.has(name)) report.add('not-covered', { what: `is dropped by filter "${name}"` }, range)
+  }
+  for (const { name, range } of sinks) {
+    if (!reached.has(name)) report.add('not-covered', { what: `reaches sink "${name}"` }, range)
+  }
+}
+
+function readSettings(node: Node | undefined): Readonly<Record<string, unknown>> {
+  return node?.kind === 'map' ? (plainJson(node) as Readonly<Record<string, unknown>>) : {}
+}
+
+function plainJson(node: Node): unknown {
+  switch (node.kind) {
+    case 'null':
+      return null
+    case 'list':
+      return node.items.map(plainJson)
+    case 'map':
+      return Object.fromEntries(node.entries.map(({ name, value }) => [name.value, plainJson(value)]))
+    case 'scalar':
+      return node.scalar.quoted ? node.scalar.text : untypedJson(node.scalar.text)
+  }
+}

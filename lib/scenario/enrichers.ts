@@ -1,0 +1,225 @@
+// Enrichers: what a look-up line asks for, what is declared to be found, and what NAME is in expressions.
+import type { Declaration, Scope } from '../language/checked.ts'
+import type { Range } from '../language/problem.ts'
+import { describeType, type Field, type Type } from '../language/types.ts'
+import { type DeclaredFields, describeNode, readField, readFields } from './declared-types.ts'
+import { readForEach } from './for-each.ts'
+import type { Names } from './names.ts'
+import { withLoop } from './names.ts'
+import type { Report } from './report.ts'
+import type { Enricher, ForEach, Template } from './scenario.ts'
+import type { EnricherSyntax, ScalarText } from './syntax.ts'
+import { partOf, readTemplate, type Use } from './values.ts'
+
+/** An enricher's declaration: all that can be said without looking at an expression. */
+export interface DeclaredEnricher {
+  readonly syntax: EnricherSyntax
+  readonly line: LookupLine | undefined
+  readonly fields: ReadonlyMap<string, Field>
+  readonly fieldRanges: ReadonlyMap<string, Range>
+  /** What one look-up gives. */
+  readonly type: Type
+}
+
+type LookupLine =
+  | { readonly kind: 'hash' | 'json' | 'string'; readonly key: ScalarText }
+  | { readonly kind: 'member'; readonly key: ScalarText; readonly member: ScalarText }
+
+export function declareEnricher(syntax: EnricherSyntax, report: Report): DeclaredEnricher {
+  const line = readLine(syntax, report)
+  const { fields, ranges: fieldRanges } = readDeclaredFields(syntax, line, report)
+  return { syntax, line, fields, fieldRanges, type: line === undefined ? { kind: 'error' } : typeOf(syntax, line, fields) }
+}
+
+/** Its `forEach`, if it has one. The list's type is needed before anybody can use the enricher's name. */
+export function readEnricherLoop(
+  declared: DeclaredEnricher,
+  context: { readonly scope: Scope; readonly names: Names; readonly report: Report; readonly uses: Use[] },
+): ForEach | undefined {
+  const { syntax } = declared
+  if (syntax.forEach === undefined) return undefined
+  const place = `"forEach" of enricher "${syntax.name.value}"`
+  const loop = readForEach(syntax.forEach, { ...context, owner: syntax.name.value, place })
+  if (loop === undefined) return undefined
+  const other = [...loop.list.references.keys()].find(name => isLoopList(name, context.names))
+  if (other !== undefined) context.report.add('for-each-nested', { name: syntax.name.value }, syntax.forEach.range)
+  return loop
+}
+
+// The list that another enricher's forEach gives holds its elements under the loop's name; nothing else has that shape.
+function isLoopList(name: string, names: Names): boolean {
+  return names.kindOf(name) === 'enricher' && names.get(name)?.type.kind === 'list'
+}
+
+/** What NAME is in expressions. */
+export function enricherDeclaration(declared: DeclaredEnricher, loop: ForEach | undefined): Declaration {
+  if (declared.syntax.forEach === undefined) return { type: declared.type }
+  if (loop === undefined) return { type: { kind: 'error' } }
+  const element: Field = { type: elementType(loop), optional: false }
+  const found: ReadonlyMap<string, Field> =
+    declared.type.kind === 'object' ? declared.type.fields : new Map([['value', { type: declared.type, optional: false }]])
+  return { type: { kind: 'list', element: { kind: 'object', fields: new Map([...found, [loop.element, element]]) } } }
+}
+
+export function readEnricher(
+  declared: DeclaredEnricher,
+  loop: ForEach | undefined,
+  context: { readonly scope: Scope; readonly report: Report; readonly uses: Use[] },
+): Enricher | undefined {
+  const { syntax, line, fields, fieldRanges } = declared
+  const name = syntax.name.value
+  if (line === undefined) return undefined
+  const scope = loop === undefined ? context.scope : withLoop(context.scope, loop.element, { type: elementType(loop) })
+  const text = (part: string, scalar: ScalarText): Template =>
+    readTemplate(scalar, { ...context, scope, owner: name, place: `the ${part} of "${name}"`, allowMissing: true })
+  const key = text('key', line.key)
+  reportKeyCollision(name, key, line.key, context.report)
+  return {
+    name,
+    range: syntax.name.range,
+    lookup: line.kind === 'member' ? { kind: 'member', key, member: text('member', line.member) } : { kind: line.kind, key },
+    type: enricherDeclaration(declared, loop).type,
+    fields,
+    fieldRanges,
+    onMissing: syntax.onMissing?.value ?? 'empty',
+    onError: syntax.onError?.value ?? 'retry',
+    ...(syntax.timeoutMs === undefined ? {} : { timeoutMs: syntax.timeoutMs.value }),
+    cacheMs: syntax.cacheMs?.value ?? 0,
+    ...(loop === undefined ? {} : { forEach: loop }),
+  }
+}
+
+const elementType = (loop: ForEach): Type => (loop.list.type.kind === 'list' ? loop.list.type.element : { kind: 'error' })
+
+const forms = '"hash KEY", "json KEY", "string KEY" or "set KEY has MEMBER"'
+
+function readLine({ name, line }: EnricherSyntax, report: Report): LookupLine | undefined {
+  const wrong = (form: string): undefined =>
+    report.add('lookup-line', { enricher: name.value, form, found: line.text }, line.range, {
+      notes: ['A key is a text with holes: "hash customer:{event.customerId}".'],
+    }) as undefined
+  const [, command, rest] = /^\s*(\S+)\s+(\S.*?)\s*$/s.exec(line.text) ?? []
+  if (command === undefined || rest === undefined) return wrong(forms)
+  const start = line.text.indexOf(rest, line.text.indexOf(command) + command.length)
+  switch (command) {
+    case 'hash':
+    case 'json':
+    case 'string':
+      return { kind: command, key: partOf(line, start, start + rest.length) }
+    case 'set': {
+      const at = separatorOf(rest)
+      if (at === undefined) return wrong('"set KEY has MEMBER"')
+      return {
+        kind: 'member',
+        key: partOf(line, start, start + at.start),
+        member: partOf(line, start + at.end, start + rest.length),
+      }
+    }
+    default:
+      return wrong(forms)
+  }
+}
+
+// The blank-separated word `has` outside of holes. A hole's own texts may hold braces only in pairs or quotes; counting braces outside
+// of quotes is enough to tell holes from the text around them.
+function separatorOf(text: string): { readonly start: number; readonly end: number } | undefined {
+  let depth = 0
+  let quote: string | undefined
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i]!
+    if (quote !== undefined) {
+      if (character === '\\') i++
+      else if (character === quote) quote = undefined
+    } else if (depth > 0 && (character === '"' || character === "'")) quote = character
+    else if (character === '{') depth++
+    else if (character === '}') depth--
+    else if (depth === 0) {
+      const separator = /^\s+has\s+(?=\S)/.exec(text.slice(i))
+      if (separator !== null) return i === 0 ? undefined : { start: i, end: i + separator[0].length }
+    }
+  }
+  return undefined
+}
+
+function readDeclaredFields(syntax: EnricherSyntax, line: LookupLine | undefined, report: Report): DeclaredFields {
+  const { name, fields, value } = syntax
+  const place = `Enricher "${name.value}"`
+  const none: DeclaredFields = { fields: new Map(), ranges: new Map() }
+  switch (line?.kind) {
+    case undefined:
+      return fields === undefined ? none : readFields(fields, 'fields', report)
+    case 'member':
+      if (fields !== undefined)
+        report.add('unknown-key', { place: `The set look-up "${name.value}"`, key: 'fields' }, fields.range)
+      if (value !== undefined) report.add('unknown-key', { place: `The set look-up "${name.value}"`, key: 'value' }, value.range)
+      return none
+    case 'string': {
+      if (fields !== undefined) {
+        const notes = ['A string look-up has one "value", with its type: "value: int". For several fields use "json".']
+        report.add('unknown-key', { place: `The string look-up "${name.value}"`, key: 'fields' }, fields.range, { notes })
+      }
+      if (value === undefined) {
+        if (fields === undefined) report.add('missing-key', { place, key: 'value' }, name.range)
+        return none
+      }
+      const node = { kind: 'scalar', scalar: value, range: value.range } as const
+      const field = readField(node, { name: 'value', optional: false }, report)
+      requireText(field.type, `"value" of "${name.value}"`, value.range, report)
+      return { fields: new Map([['value', field]]), ranges: new Map([['value', value.range]]) }
+    }
+    case 'hash':
+    case 'json': {
+      if (value !== undefined) {
+        const notes = [`A ${line.kind} look-up has "fields": "fields: { name: string }".`]
+        report.add('unknown-key', { place: `The ${line.kind} look-up "${name.value}"`, key: 'value' }, value.range, { notes })
+      }
+      if (fields === undefined) {
+        if (value === undefined) report.add('missing-key', { place, key: 'fields' }, name.range)
+        return none
+      }
+      const declared = readFields(fields, 'fields', report)
+      if (fields.kind === 'map' && declared.fields.size === 0) {
+        report.add('wrong-shape', { key: 'fields', needed: 'at least one field', found: describeNode(fields) }, fields.range)
+      }
+      if (line.kind === 'hash') {
+        for (const [field, { type }] of declared.fields) {
+          requireText(type, `Field "${field}" of the hash "${name.value}"`, declared.ranges.get(field)!, report)
+        }
+      }
+      return declared
+    }
+  }
+}
+
+// Hashes and plain strings hold texts; there is no text form of lists, maps and objects.
+function requireText(type: Type, place: string, range: { start: number; end: number }, report: Report): void {
+  if (type.kind !== 'list' && type.kind !== 'map' && type.kind !== 'object') return
+  report.add('type-mismatch', { place, needed: 'a type that a text can hold', found: describeType(type) }, range, {
+    notes: ['Objects and lists are found by a "json" look-up.'],
+  })
+}
+
+// With `drop` and `deadLetter` nobody sees a look-up that found nothing; else each field without default may be missing.
+function typeOf(syntax: EnricherSyntax, line: LookupLine, fields: ReadonlyMap<string, Field>): Type {
+  if (line.kind === 'member') return { kind: 'bool' }
+  if (syntax.onMissing !== undefined && syntax.onMissing.value !== 'empty') return { kind: 'object', fields }
+  return {
+    kind: 'object',
+    fields: new Map([...fields].map(([name, field]) => [name, 'default' in field ? field : { ...field, optional: true }])),
+  }
+}
+
+// `{a}{b}` is one text for ("x", "yz") and ("xy", "z"): two customers could share an entry.
+function reportKeyCollision(name: string, key: Template, scalar: ScalarText, report: Report): void {
+  for (let i = 1; i < key.parts.length; i++) {
+    const first = key.parts[i - 1]!
+    const second = key.parts[i]!
+    if (typeof first === 'string' || typeof second === 'string') continue
+    if (!hasAnyLength(first.type) || !hasAnyLength(second.type)) continue
+    report.add('key-collision', { name, first: `{${first.source}}`, second: `{${second.source}}` }, scalar.range, {
+      notes: [`Put a character between them that neither holds: "{${first.source}}:{${second.source}}".`],
+    })
+  }
+}
+
+const hasAnyLength = ({ kind }: Type): boolean => kind === 'string' || kind === 'int' || kind === 'double' || kind === 'decimal'

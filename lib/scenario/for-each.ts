@@ -1,0 +1,41 @@
+// `forEach: item in event.items`: a loop of an enricher, a decision or a sink.
+import type { Scope } from '../language/checked.ts'
+import { describeType } from '../language/types.ts'
+import { isFreeName, type Names } from './names.ts'
+import type { Report } from './report.ts'
+import type { ForEach } from './scenario.ts'
+import type { ScalarText } from './syntax.ts'
+import { partOf, readExpression, type Use } from './values.ts'
+
+/** Undefined if it cannot be used; that has been reported. */
+export function readForEach(
+  scalar: ScalarText,
+  context: {
+    readonly scope: Scope
+    readonly names: Names
+    readonly report: Report
+    readonly uses: Use[]
+    /** Whose loop it is: a name of the file. */
+    readonly owner: string
+    readonly place: string
+  },
+): ForEach | undefined {
+  const { owner, report, names } = context
+  const [, before, element, between, list] = /^(\s*)(\S+)(\s+in\s+)(\S[\s\S]*)$/.exec(scalar.text) ?? []
+  if (element === undefined || !/^[A-Za-z_]\w*$/.test(element)) {
+    report.add('for-each-no-list/form', { name: owner, found: scalar.text }, scalar.range)
+    return undefined
+  }
+  const elementStart = before!.length
+  const listStart = elementStart + element.length + between!.length
+  const elementRange = partOf(scalar, elementStart, elementStart + element.length).range
+  const isFree = isFreeName({ value: element, range: elementRange }, 'loop', names, report)
+  const listScalar = partOf(scalar, listStart, listStart + list!.length)
+  const checked = readExpression(listScalar, context)
+  if (!isFree || checked.type.kind === 'error') return undefined
+  if (checked.type.kind !== 'list') {
+    report.add('for-each-no-list', { name: owner, found: describeType(checked.type) }, listScalar.range)
+    return undefined
+  }
+  return { element, list: checked }
+}

@@ -1,0 +1,91 @@
+// What nobody needs, and look-ups that cost more than they seem to: a name that is never used, a field that is never read, an enricher
+// that drops records for all sinks though only one reads it. Asked only where the file has no errors, since those hide references.
+import type { Names } from './names.ts'
+import type { Report } from './report.ts'
+import type { Decision, Enricher, Filter, Sink, Variable } from './scenario.ts'
+import { capitalized, type Use } from './values.ts'
+
+export interface UsedParts {
+  readonly enrichers: readonly Enricher[]
+  readonly variables: readonly Variable[]
+  readonly filters: readonly Filter[]
+  readonly decisions: readonly Decision[]
+  readonly sinks: readonly Sink[]
+}
+
+export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names, report: Report): void {
+  const needs = neededBy(uses)
+  const filtering = [...parts.filters, ...parts.enrichers.filter(isJudging), ...parts.decisions.filter(isJudging)].map(
+    part => part.name,
+  )
+  const sinkOwners = parts.sinks.map(sink => `sinks.${sink.name}`)
+  const used = reach([...filtering, ...sinkOwners], needs)
+
+  for (const { name, range } of [...parts.enrichers, ...parts.variables, ...parts.decisions]) {
+    if (used.has(name)) continue
+    const notes = ['Remove it, or use it in a filter or a sink.']
+    report.add('unused', { kind: capitalized(names.kindOf(name) ?? ''), name }, range, { notes })
+  }
+  for (const enricher of parts.enrichers) {
+    if (used.has(enricher.name)) reportUnreadFields(enricher, uses, report)
+  }
+  reportDropsForOneSink(parts, filtering, needs, report)
+}
+
+/** `onMissing: drop | deadLetter` makes a filter of it. */
+function isJudging({ onMissing }: { readonly onMissing?: 'empty' | 'drop' | 'deadLetter' }): boolean {
+  return onMissing === 'drop' || onMissing === 'deadLetter'
+}
+
+type Needs = ReadonlyMap<string, ReadonlySet<string>>
+
+function neededBy(uses: readonly Use[]): Needs {
+  const needs = new Map<string, Set<string>>()
+  for (const { owner, checked } of uses) {
+    const known = needs.get(owner) ?? new Set()
+    for (const name of checked.references.keys()) known.add(name)
+    needs.set(owner, known)
+  }
+  return needs
+}
+
+/** All that these names need, directly or not, and they themselves. */
+export function reach(start: readonly string[], needs: Needs): ReadonlySet<string> {
+  const reached = new Set(start)
+  // A Set may grow while it is iterated: what is added comes later.
+  for (const name of reached) {
+    for (const needed of needs.get(name) ?? []) reached.add(needed)
+  }
+  return reached
+}
+
+function reportUnreadFields(enricher: Enricher, uses: readonly Use[], report: Report): void {
+  // Loops give lists, whose elements are read under other names.
+  if (enricher.forEach !== undefined || enricher.lookup.kind === 'string' || enricher.lookup.kind === 'member') return
+  const paths = uses.flatMap(use => [...(use.checked.references.get(enricher.name) ?? [])])
+  if (paths.includes('')) return
+  const unread = [...enricher.fields.keys()].filter(field => !paths.some(path => path === field || path.startsWith(`${field}.`)))
+  // Where none is read, the look-up asks only whether something is there; that takes one field.
+  const kept = unread.length === enricher.fields.size ? 1 : 0
+  for (const field of unread.slice(kept)) {
+    const range = enricher.fieldRanges.get(field) ?? enricher.range
+    const notes = ['It is fetched and checked for every record. Remove it.']
+    report.add('unread-field', { field, enricher: enricher.name }, range, { notes })
+  }
+}
+
+function reportDropsForOneSink(parts: UsedParts, filtering: readonly string[], needs: Needs, report: Report): void {
+  if (parts.sinks.length < 2) return
+  for (const enricher of parts.enrichers) {
+    if (enricher.onMissing !== 'drop') continue
+    const others = filtering.filter(name => name !== enricher.name)
+    if (reach(others, needs).has(enricher.name)) continue
+    const [reader, ...moreReaders] = parts.sinks.filter(sink => reach([`sinks.${sink.name}`], needs).has(enricher.name))
+    if (reader === undefined || moreReaders.length > 0) continue
+    report.add('drop-for-one-sink', { enricher: enricher.name, sink: reader.name }, enricher.range, {
+      notes: [
+        `Without "onMissing", the others get their outputs, and sink "${reader.name}" can ask in its "when" what is there.`,
+      ],
+    })
+  }
+}
