@@ -39,8 +39,8 @@ const importsOf = (paths: RunTimePaths) => `import * as std from ${JSON.stringif
 import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
 import { Failure } from ${JSON.stringify(paths.failure)}
 import {
-  decisionMissing, decodeJsonLookup, failureOf, invalidLookup, isFound, isRequired, join, judge, kindFound, lookupMissing,
-  missingField, notInEnum, read, recordOf, wrongType,
+  decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, invalidLookup, isFound, isRequired, join, judge, kindFound, lookupMissing,
+  missingField, notInEnum, read, recordOf, textOfBytes, wrongType,
 } from ${JSON.stringify(paths.columns)}`
 
 class Generator {
@@ -64,6 +64,11 @@ class Generator {
     const decodeEvent = jsonDecoder(this.#module, source.event)
     const lookups = this.#scenario.enrichers.map(enricher => this.#lookup(enricher))
     const steps = this.#planning.stages.map(stage => this.#step(stage))
+    const conditions = this.#planning.stages.flatMap(stage =>
+      stage.kind === 'filter'
+        ? stage.conditions.map(condition => `{ name: ${JSON.stringify(condition.name)}, verdict: (c, i) => ${this.#verdict(condition)} }`)
+        : [],
+    )
     const emits = sinks.map(sink => this.#sink(sink))
     const extras = [
       ...(source.key ? [`decodeKey: ${this.#keyDecoder(source.key)}`] : []),
@@ -89,6 +94,9 @@ export default {
   ],
   sinks: [
     ${sinks.map((sink, s) => `{ name: ${JSON.stringify(sink.name)}, emit: ${emits[s]} }`).join(',\n    ')}
+  ],
+  conditions: [
+    ${conditions.join(',\n    ')}
   ],
   valueCount: ${this.#valueCount},
 }
@@ -197,7 +205,7 @@ export default {
       `command: ${command}`,
       `key: ${key.name}`,
       ...(lookup.kind === 'member' ? [`member: ${templateFunction(this.#module, lookup.member, this.#names, `${name}_member`, at).name}`] : []),
-      `needed: ${this.#needed(name, this.#demandOf(name))}`,
+      `needed: ${this.#needed(this.#demandOf(name))}`,
       `decode: ${this.#answerDecoder(enricher, missing)}`,
       `missing: ${missing}`,
       `onError: ${JSON.stringify(onError)}`,
@@ -266,36 +274,14 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
         stage.kind === 'fetch' ? stage.lookups.find(({ enricher }) => enricher.name === name) : undefined
       if (planned !== undefined) return planned
     }
-    return { byFilters: false, sinks: [], onDroppedSinks: [] }
+    return { byFilters: false, sinks: [], onDroppedSinks: [], gates: undefined }
   }
 
-  #needed(name: string, { byFilters, sinks, onDroppedSinks }: Demand): string {
+  #needed({ byFilters, gates, onDroppedSinks }: Demand): string {
     if (onDroppedSinks.length > 0) return `(c, i) => c.status[i] !== 3`
     if (byFilters) return `(c, i) => (c.status[i] & 1) === 0`
-    // Waits for those sinks' `when`, too, unless that needs it itself.
-    const whens = sinks.map(sink => (sink.when === undefined || this.#leadsTo(referencesOf(sink.when), name) ? 'true' : `${this.#when(sink).call} === true`))
-    return `(c, i) => c.status[i] === 0${whens.includes('true') || whens.length === 0 ? '' : ` && (${[...new Set(whens)].join(' || ')})`}`
-  }
-
-  #leadsTo(from: readonly string[], to: string): boolean {
-    const { enrichers, variables, filters, decisions } = this.#scenario
-    const seen = new Set<string>()
-    const open = [...from]
-    while (open.length > 0) {
-      const name = open.pop()!
-      if (name === to) return true
-      if (seen.has(name)) continue
-      seen.add(name)
-      const enricher = enrichers.find(candidate => candidate.name === name)
-      if (enricher !== undefined) open.push(...referencesOf(enricher.lookup.key), ...(enricher.lookup.kind === 'member' ? referencesOf(enricher.lookup.member) : []))
-      const variable = variables.find(candidate => candidate.name === name)
-      if (variable !== undefined) open.push(...referencesOf(variable.value))
-      const filter = filters.find(candidate => candidate.name === name)
-      if (filter !== undefined) open.push(...referencesOf(filter.condition))
-      const decision = decisions.find(candidate => candidate.name === name)
-      if (decision !== undefined) open.push(...decisionExpressions(decision).flatMap(referencesOf))
-    }
-    return false
+    const whens = gates?.map(sink => `${this.#when(sink).call} === true`)
+    return `(c, i) => c.status[i] === 0${whens === undefined || whens.length === 0 ? '' : ` && (${whens.join(' || ')})`}`
   }
 
   // Steps ------------------------------------------------------------------------------------------------------------------------------
@@ -428,13 +414,14 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
     if (type.kind === 'object') {
       this.#module.add(`function ${decode}(bytes) {
   if (bytes === null) return missingField('key', 'object', null)
-  return std.decodeJsonBytes(bytes, json => ${jsonDecoder(this.#module, type)}(json, 'key'), needsExact) ?? new Failure('invalid-json', 'key', 'the key is not JSON')
+  return decodeJsonKey(bytes, ${jsonDecoder(this.#module, type)})
 }`)
       return decode
     }
     this.#module.add(`function ${decode}(bytes) {
   if (bytes === null) return missingField('key', ${JSON.stringify(type.kind)}, null)
-  const key = ${textDecode(this.#module, type, 'std.utf8OfBytes(bytes)')}
+  const text = textOfBytes(bytes)
+  const key = text === undefined ? undefined : ${textDecode(this.#module, type, 'text')}
   return key === undefined ? wrongType('key', ${JSON.stringify(type.kind)}, '') : key
 }`)
     return decode
@@ -456,7 +443,7 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
   let ${f}
   if (t${index} === undefined) { ${absent} }
   else {
-    const text = std.utf8OfBytes(t${index}.value)
+    const text = textOfBytes(t${index}.value)
     ${f} = text === undefined ? undefined : ${textDecode(this.#module, declared.type, 'text')}
     if (${f} === undefined) return wrongType(${path}, ${JSON.stringify(declared.type.kind)}, '')
   }`

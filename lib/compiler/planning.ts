@@ -37,6 +37,11 @@ export interface Demand {
   /** Sinks that lead to it; for those `on: dropped`, see `onDroppedSinks`. */
   readonly sinks: readonly Sink[]
   readonly onDroppedSinks: readonly Sink[]
+  /**
+   * What only sinks lead to waits for their `when`, too: it is needed where one of these holds. Undefined: a sink leads to it whose `when`
+   * does not decide that (there is none, it needs the look-up itself, or it is asked for each element).
+   */
+  readonly gates: readonly Sink[] | undefined
 }
 
 export function plan(scenario: Scenario): Planning {
@@ -44,23 +49,25 @@ export function plan(scenario: Scenario): Planning {
   const conditions = conditionsOf(scenario)
   const filterNeeds = graph.closure(conditions.flatMap(condition => (condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name])))
   const sinkNeeds = new Map(scenario.sinks.map(sink => [sink, graph.closure(sinkReferences(sink))]))
-  const demandOf = (name: string): Demand => ({
-    byFilters: filterNeeds.has(name),
-    sinks: scenario.sinks.filter(sink => !sink.onDropped && sinkNeeds.get(sink)!.has(name)),
-    onDroppedSinks: scenario.sinks.filter(sink => sink.onDropped && sinkNeeds.get(sink)!.has(name)),
-  })
+  const demandOf = (name: string): Demand => {
+    const leading = scenario.sinks.filter(sink => sinkNeeds.get(sink)!.has(name))
+    const sinks = leading.filter(sink => !sink.onDropped)
+    return {
+      byFilters: filterNeeds.has(name),
+      sinks,
+      onDroppedSinks: leading.filter(sink => sink.onDropped),
+      gates: sinks.every(sink => gates(sink, name)) ? sinks : undefined,
+    }
+  }
+  const gates = (sink: Sink, name: string): boolean =>
+    sink.when !== undefined && sink.forEach === undefined && !graph.closure(referencesOf(sink.when)).has(name)
 
   const stages: Stage[] = []
   const done = new Set<string>()
   const judged = new Set<Condition>()
   const known = (name: string): boolean => graph.closure([name]).values().every(needed => !graph.isFetchedOrDecided(needed) || done.has(needed))
   const allKnown = (names: readonly string[]): boolean => names.every(known)
-  // What waits for the filters waits for the `when` of the sinks that lead to it, too, unless that needs it.
-  const whensKnown = (name: string, sinks: readonly Sink[]): boolean =>
-    sinks.every(sink => {
-      const when = sink.when === undefined ? [] : referencesOf(sink.when)
-      return graph.closure(when).has(name) || allKnown(when)
-    })
+  const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
 
   for (;;) {
     const filtersDone = judged.size === conditions.length
@@ -85,7 +92,7 @@ export function plan(scenario: Scenario): Planning {
     const lookups = scenario.enrichers
       .filter(enricher => !done.has(enricher.name) && allKnown(graph.refsOf(enricher.name)))
       .map(enricher => ({ enricher, ...demandOf(enricher.name) }))
-      .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && whensKnown(lookup.enricher.name, lookup.sinks)))
+      .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && gatesKnown(lookup)))
     if (lookups.length > 0) {
       stages.push({ kind: 'fetch', lookups })
       for (const { enricher } of lookups) done.add(enricher.name)

@@ -1,4 +1,5 @@
 // What generated code and the stages do with columns: make them, drop and fail records, read a value that may be a Failure.
+import { isUtf8 } from 'node:buffer'
 import { parseJsonExact } from '../language/standard/conversion.ts'
 import { ExpressionFailure } from '../language/standard/values.ts'
 import { Failure } from './failure.ts'
@@ -153,4 +154,23 @@ export function kindFound(answer: LookupAnswer): string {
 export function recordOf(columns: Columns, i: number): object {
   const { topic, partition, offset, value } = columns.record[i]!
   return { topic, partition, offset, value }
+}
+
+/** A key that is JSON, checked like a record's value. */
+export function decodeJsonKey(bytes: Uint8Array, decode: (json: unknown, path: string) => object | Failure | typeof needsExact): object | Failure {
+  const text = textOfBytes(bytes)
+  if (text === undefined) return new Failure('invalid-json', 'key', 'the key is not UTF-8')
+  try {
+    const object = decode(JSON.parse(text), 'key')
+    if (object !== needsExact) return object
+    const exact = decode(parseJsonExact(text), 'key')
+    return exact === needsExact ? new Failure('wrong-type', 'key', 'a number of the key is too large') : exact
+  } catch {
+    return new Failure('invalid-json', 'key', 'the key is not JSON')
+  }
+}
+
+/** Undefined where the bytes are not UTF-8. */
+export function textOfBytes(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8') : undefined
 }

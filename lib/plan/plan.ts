@@ -16,6 +16,8 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** In file order: the order of a record's outputs. */
   readonly sinks: readonly SinkPlan[]
+  /** Every filter on its own, in `explain`'s order, for examples and for `invoke --why`: true, false or a Failure. */
+  readonly conditions: readonly { readonly name: string; readonly verdict: (columns: Columns, i: number) => unknown }[]
   /** How many columns `Columns.values` has. */
   readonly valueCount: number
 }

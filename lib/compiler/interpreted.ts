@@ -1,0 +1,378 @@
+// A Plan whose functions walk the checked trees instead of running generated code: the second opinion of `sluice test` and of differential
+// tests. Nothing here is clever, and nothing here reaches a bundle.
+import type { Checked } from '../language/checked.ts'
+import { interpret } from '../language/interpreter.ts'
+import { timestampOfMillis } from '../language/standard/time.ts'
+import * as std from '../language/standard/output.ts'
+import type { Type } from '../language/types.ts'
+import {
+  decisionMissing,
+  decodeJsonKey,
+  decodeJsonLookup,
+  failureOf,
+  invalidLookup,
+  isFound,
+  isRequired,
+  judge,
+  kindFound,
+  lookupMissing,
+  missingField,
+  read,
+  recordOf,
+  textOfBytes,
+  wrongType,
+} from '../plan/columns.ts'
+import { Failure } from '../plan/failure.ts'
+import type { Columns, Header, LookupAnswer, LookupPlan, Plan, SinkPlan, Step } from '../plan/plan.ts'
+import type { Decision, Enricher, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
+import { interpretDecision } from './decision-interpreter.ts'
+import { decodeJson, decodeText } from './interpreted-decoder.ts'
+import type { Condition, Planning } from './planning.ts'
+
+/** The same plan, interpreted. */
+export function interpretedPlan(planning: Planning): Plan {
+  const { scenario } = planning
+  const { source } = scenario
+  const world = new Interpreted(scenario)
+  const decodeObject = (type: Type) => (json: unknown, path: string) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>
+  return {
+    scenario: scenario.name,
+    file: scenario.file,
+    generation: scenario.generation,
+    delivery: scenario.delivery,
+    stopAbove: scenario.stopAbove,
+    source: {
+      topic: source.topic,
+      decodeEvent: json => decodeObject(source.event)(json, ''),
+      ...(source.key && { decodeKey: (bytes: Uint8Array | null) => decodeKey(source.key!, bytes) }),
+      ...(source.headers && { decodeHeaders: (headers: readonly Header[]) => decodeHeaders(source.headers!, headers) }),
+    },
+    lookups: scenario.enrichers.map(enricher => world.lookup(enricher, planning)),
+    steps: planning.stages.map((stage): Step => {
+      switch (stage.kind) {
+        case 'fetch':
+          return { kind: 'fetch', lookups: stage.lookups.map(({ enricher }) => scenario.enrichers.indexOf(enricher)) }
+        case 'filter':
+          return { kind: 'filter', names: stage.conditions.map(({ name }) => name), run: columns => world.filter(columns, stage.conditions) }
+        case 'decide':
+          return { kind: 'decide', names: stage.decisions.map(({ decision }) => decision.name), run: () => undefined }
+      }
+    }),
+    sinks: scenario.sinks.map((sink): SinkPlan => ({ name: sink.name, emit: (columns, i, outputs) => world.emit(sink, columns, i, outputs) })),
+    conditions: planning.stages.flatMap(stage =>
+      stage.kind === 'filter'
+        ? stage.conditions.map(condition => ({ name: condition.name, verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i) }))
+        : [],
+    ),
+    valueCount: 0,
+  }
+}
+
+type Elements = Readonly<Record<string, unknown>>
+
+class Interpreted {
+  readonly #scenario: Scenario
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+  }
+
+  filter(columns: Columns, conditions: readonly Condition[]): void {
+    for (let i = 0; i < columns.recordCount; i++) {
+      for (const condition of conditions) {
+        if ((columns.status[i]! & 1) !== 0) continue
+        judge(columns, i, condition.name, this.verdict(condition, columns, i))
+      }
+    }
+  }
+
+  lookup(enricher: Enricher, planning: Planning): LookupPlan {
+    const { name, lookup, fields, onMissing, onError, timeoutMs, cacheMs, type } = enricher
+    const at = `look-up ${name}`
+    const planned = planning.stages.flatMap(stage => (stage.kind === 'fetch' ? stage.lookups : [])).find(candidate => candidate.enricher === enricher)
+    const missing = (key: string | undefined): unknown => {
+      if (lookup.kind === 'member') return false
+      return onMissing === 'empty' ? objectOf(fields.entries().map(([field, { default: fallback }]) => [field, fallback])) : lookupMissing(name, key)
+    }
+    return {
+      name,
+      store: 'redis',
+      command: lookup.kind === 'hash' ? { kind: 'hash', fields: [...fields.keys()] } : { kind: lookup.kind === 'member' ? 'member' : 'string' },
+      key: (columns, i) => this.#guarded(at, () => this.#template(lookup.key, columns, i)),
+      ...(lookup.kind === 'member' && { member: (columns: Columns, i: number) => this.#guarded(at, () => this.#template(lookup.member, columns, i)) }),
+      needed: (columns, i) => {
+        if (planned === undefined) return false
+        if (planned.onDroppedSinks.length > 0) return columns.status[i] !== 3
+        if (planned.byFilters) return (columns.status[i]! & 1) === 0
+        return columns.status[i] === 0 && (planned.gates === undefined || planned.gates.some(sink => this.#when(sink, columns, i) === true))
+      },
+      decode: (answer, key) => decodeAnswer(enricher, answer, key, missing, type),
+      missing,
+      onError,
+      timeoutMs,
+      cacheMs,
+    }
+  }
+
+  emit(sink: Sink, columns: Columns, i: number, outputs: Parameters<SinkPlan['emit']>[2]): Failure | undefined {
+    if (columns.status[i] !== (sink.onDropped ? 1 : 0)) return undefined
+    const made = this.#guarded(`sink ${sink.name}`, () => {
+      if (sink.forEach === undefined) return this.#output(sink, columns, i, {}, outputs)
+      for (const element of this.#expression(sink.forEach.list, columns, i, {}) as readonly unknown[]) {
+        const failure = this.#output(sink, columns, i, { [sink.forEach.element]: element }, outputs)
+        if (failure !== undefined) return failure
+      }
+      return undefined
+    })
+    return made instanceof Failure ? made : undefined
+  }
+
+  #output(sink: Sink, columns: Columns, i: number, elements: Elements, outputs: Parameters<SinkPlan['emit']>[2]): Failure | undefined {
+    if (sink.when !== undefined && this.#expression(sink.when, columns, i, elements) !== true) return undefined
+    const topic = this.#template(sink.topic, columns, i, elements) as string
+    if (sink.among !== undefined && !sink.among.includes(topic)) {
+      return new Failure('topic-not-listed', `topic of sink ${sink.name}`, `the topic of sink "${sink.name}" is not among those listed`)
+    }
+    outputs.push({
+      topic,
+      key: sink.key && (this.#text(sink.key, columns, i, elements) as string),
+      headers: sink.headers.flatMap(({ name, value }) => {
+        const text = this.#text(value, columns, i, elements)
+        return text === undefined ? [] : [[name, text] as const]
+      }),
+      value: sink.value.kind === 'bytes' ? columns.record[i]!.value : sink.value.kind === 'null' ? null : this.#json(sink.value, columns, i, elements)!,
+    })
+    return undefined
+  }
+
+  verdict(condition: Condition, columns: Columns, i: number): unknown {
+    const value = this.#guarded(`filter ${condition.name}`, () => this.#valueOf(condition.name, columns, i))
+    if (condition.kind === 'filter') return value
+    return condition.kind === 'found' ? isFound(value) : isRequired(value)
+  }
+
+  #when(sink: Sink, columns: Columns, i: number): unknown {
+    return this.#guarded(`when of sink ${sink.name}`, () => this.#expression(sink.when!, columns, i, {}))
+  }
+
+  /** Throws ExpressionFailure. */
+  #valueOf(name: string, columns: Columns, i: number): unknown {
+    const { enrichers, variables, filters, decisions } = this.#scenario
+    switch (name) {
+      case 'event':
+        return columns.event[i]
+      case 'key':
+        return columns.key[i]
+      case 'headers':
+        return columns.headers[i]
+      case 'now':
+        return timestampOfMillis(columns.record[i]!.timestampMs)
+      case 'scenario':
+        return this.#scenario.name
+      case 'record':
+        return recordOf(columns, i)
+    }
+    const lookup = enrichers.findIndex(enricher => enricher.name === name)
+    if (lookup >= 0) return read(columns.lookups[lookup]![i])
+    const variable = variables.find(candidate => candidate.name === name)
+    if (variable !== undefined) return this.#value(variable.value, columns, i)
+    const filter = filters.find(candidate => candidate.name === name)
+    if (filter !== undefined) return this.#expression(filter.condition, columns, i, {})
+    const decision = decisions.find(candidate => candidate.name === name)
+    if (decision !== undefined) return read(this.#decide(decision, columns, i))
+    throw new Error(`"${name}" is no name of ${this.#scenario.file}`)
+  }
+
+  #decide(decision: Decision, columns: Columns, i: number): unknown {
+    const found = interpretDecision(
+      decision,
+      name => this.#valueOf(name, columns, i),
+      (checked, valueOf) => interpret(checked, valueOf),
+    )
+    if (found !== undefined) return found
+    return decision.onMissing === 'empty' ? objectOf(decision.outputs.map(({ name }) => [name, undefined])) : decisionMissing(decision.name)
+  }
+
+  #expression(checked: Checked, columns: Columns, i: number, elements: Elements): unknown {
+    return interpret(checked, name => (Object.hasOwn(elements, name) ? elements[name] : this.#valueOf(name, columns, i)))
+  }
+
+  #template(template: Template, columns: Columns, i: number, elements: Elements = {}): string | undefined {
+    let text = ''
+    for (const part of template.parts) {
+      if (typeof part === 'string') text += part
+      else {
+        const value = this.#expression(part, columns, i, elements)
+        if (value === undefined) return undefined
+        text += textOf(part.type, value)
+      }
+    }
+    return text
+  }
+
+  #text(value: Value & { kind: 'expression' | 'template' }, columns: Columns, i: number, elements: Elements): string | undefined {
+    if (value.kind === 'template') return this.#template(value.template, columns, i, elements)
+    const computed = this.#expression(value.checked, columns, i, elements)
+    return computed === undefined ? undefined : textOf(value.checked.type, computed)
+  }
+
+  /** A value tree as run-time value, for variables. */
+  #value(value: Value, columns: Columns, i: number): unknown {
+    switch (value.kind) {
+      case 'null':
+        return null
+      case 'expression':
+        return this.#expression(value.checked, columns, i, {})
+      case 'template':
+        return this.#template(value.template, columns, i)
+      case 'list':
+        return value.items.map(item => this.#value(item, columns, i))
+      case 'map':
+        return objectOf([
+          ...(value.spread === undefined ? [] : Object.entries(this.#expression(value.spread, columns, i, {}) as object)),
+          ...value.entries.map(entry => [entry.name, this.#value(entry.value, columns, i)] as const),
+        ])
+    }
+  }
+
+  /** JSON text; undefined where the value is missing. */
+  #json(value: Value, columns: Columns, i: number, elements: Elements): string | undefined {
+    switch (value.kind) {
+      case 'null':
+        return 'null'
+      case 'expression': {
+        const computed = this.#expression(value.checked, columns, i, elements)
+        const declared = value.checked.source.trim() === 'event'
+        return computed === undefined ? undefined : jsonOf(value.checked.type, computed, declared)
+      }
+      case 'template': {
+        const text = this.#template(value.template, columns, i, elements)
+        return text === undefined ? undefined : std.jsonOfString(text)
+      }
+      case 'list':
+        return `[${value.items.map(item => this.#json(item, columns, i, elements)).join(',')}]`
+      case 'map': {
+        const spread = value.spread === undefined ? '' : this.#json({ kind: 'expression', checked: value.spread }, columns, i, elements)!.slice(1, -1)
+        const members = value.entries.flatMap(entry => {
+          const json = this.#json(entry.value, columns, i, elements)
+          return json === undefined ? [] : [`${JSON.stringify(entry.name)}:${json}`]
+        })
+        return `{${[...(spread === '' ? [] : [spread]), ...members].join(',')}}`
+      }
+    }
+  }
+
+  #guarded<T>(at: string, compute: () => T): T | Failure {
+    try {
+      return compute()
+    } catch (thrown) {
+      return failureOf(thrown, at)
+    }
+  }
+}
+
+function decodeAnswer({ name, lookup, fields }: Enricher, answer: LookupAnswer, key: string, missing: (key: string | undefined) => unknown, type: Type): unknown {
+  if (lookup.kind === 'json') {
+    return decodeJsonLookup(name, answer, key, (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>, missing)
+  }
+  if (lookup.kind === 'member') return typeof answer === 'boolean' ? answer : invalidLookup(name, key, kindFound(answer))
+  const texts = lookup.kind === 'string' ? [answer] : answer
+  if (!Array.isArray(texts) || texts.some(text => text !== null && typeof text !== 'string')) return invalidLookup(name, key, kindFound(answer))
+  if (texts.every(text => text === null)) return missing(key)
+  const values: [string, unknown][] = []
+  for (const [k, [field, declared]] of [...fields].entries()) {
+    const text = texts[k] as string | null
+    if (text === null) {
+      if (declared.default === undefined && !declared.optional) return invalidLookup(name, key, `it has no "${field}"`)
+      values.push([field, declared.default])
+    } else {
+      const value = decodeText(declared.type, text)
+      if (value === undefined) return invalidLookup(name, key, `"${field}" has another type`)
+      values.push([field, value])
+    }
+  }
+  return objectOf(values)
+}
+
+function decodeKey(type: Type, bytes: Uint8Array | null): unknown {
+  if (bytes === null) return missingField('key', type.kind, null)
+  if (type.kind === 'object') return decodeJsonKey(bytes, (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>)
+  const text = textOfBytes(bytes)
+  const key = text === undefined ? undefined : decodeText(type, text)
+  return key === undefined ? wrongType('key', type.kind, '') : key
+}
+
+function decodeHeaders(type: Type & { kind: 'object' }, headers: readonly Header[]): object | Failure {
+  const values: [string, unknown][] = []
+  for (const [field, declared] of type.fields) {
+    const header = headers.findLast(({ name, value }) => name === field && value !== null)
+    if (header === undefined) {
+      if (declared.default === undefined && !declared.optional) return missingField(`headers.${field}`, declared.type.kind, undefined)
+      values.push([field, declared.default])
+      continue
+    }
+    const text = textOfBytes(header.value!)
+    const value = text === undefined ? undefined : decodeText(declared.type, text)
+    if (value === undefined) return wrongType(`headers.${field}`, declared.type.kind, '')
+    values.push([field, value])
+  }
+  return objectOf(values)
+}
+
+/** JSON of a run-time value by its type. */
+function jsonOf(type: Type, value: unknown, declared: boolean): string {
+  switch (type.kind) {
+    case 'int':
+      return std.jsonOfInt(value as number)
+    case 'double':
+      return std.jsonOfDouble(value as number)
+    case 'decimal':
+      return std.jsonOfDecimal(value as number, type.digits)
+    case 'bool':
+      return std.jsonOfBool(value as boolean)
+    case 'null':
+      return 'null'
+    case 'timestamp': {
+      const instant = value as Parameters<typeof std.jsonOfTimestamp>[0]
+      if (!declared || type.unit === 'rfc3339') return std.jsonOfTimestamp(instant)
+      return type.unit === 'millis' ? std.jsonOfTimestampMillis(instant) : std.jsonOfTimestampMicros(instant)
+    }
+    case 'list':
+      return `[${(value as readonly unknown[]).map(element => jsonOf(type.element, element, declared)).join(',')}]`
+    case 'map':
+      return `{${[...(value as Map<unknown, unknown>)].map(([key, v]) => `${std.jsonOfString(textOf(type.key, key))}:${jsonOf(type.value, v, declared)}`).join(',')}}`
+    case 'object': {
+      const members = [...type.fields].flatMap(([name, field]) => {
+        const member = (value as Record<string, unknown>)[name]
+        return member === undefined ? [] : [`${JSON.stringify(name)}:${jsonOf(field.type, member, declared)}`]
+      })
+      return `{${members.join(',')}}`
+    }
+    default:
+      return std.jsonOfString(value as string)
+  }
+}
+
+/** Text of a run-time value by its type. */
+function textOf(type: Type, value: unknown): string {
+  switch (type.kind) {
+    case 'int':
+      return std.textOfInt(value as number)
+    case 'double':
+      return std.textOfDouble(value as number)
+    case 'decimal':
+      return std.textOfDecimal(value as number, type.digits)
+    case 'bool':
+      return std.textOfBool(value as boolean)
+    case 'timestamp':
+      return std.textOfTimestamp(value as Parameters<typeof std.textOfTimestamp>[0])
+    default:
+      return value as string
+  }
+}
+
+function objectOf(entries: Iterable<readonly [string, unknown]>): object {
+  const object = {}
+  for (const [name, value] of entries) Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+  return object
+}
