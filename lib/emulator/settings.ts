@@ -13,6 +13,19 @@ export interface EsmSettings {
   readonly functionResponseTypes: readonly 'ReportBatchItemFailures'[]
   /** −1: without end (default). */
   readonly maximumRetryAttempts: number
+  /** −1: without end (default, also where absent). */
+  readonly maximumRecordAgeInSeconds?: number
+  readonly bisectBatchOnFunctionError?: boolean
+  /** Absent: true. */
+  readonly enabled?: boolean
+  /** Patterns of `value`, at most 10; empty: all records. */
+  readonly filterPatterns?: readonly unknown[]
+  /** Absent: on-demand mode. AWS takes retries, age and bisect only in provisioned mode. */
+  readonly provisionedPollerConfig?: {
+    readonly minimumPollers?: number
+    readonly maximumPollers?: number
+    readonly pollerGroupName?: string
+  }
   readonly functionTimeoutSeconds: number
   readonly functionMemoryMb: number
 }

@@ -1,0 +1,58 @@
+// Runs one reference case: builds its scenario for real, lets it decide the records in the way that the options say, compares.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundleScenario } from '../../lib/compiler/bundle.ts'
+import type { StrikeCounts } from '../../lib/emulator/deliveries.ts'
+import { type Comparison, compare } from './compare.ts'
+import { type Addresses, runDeployed } from './deployed.ts'
+import { runEmbedded } from './embedded.ts'
+import type { CaseOptions } from './options.ts'
+import type { ReferenceCase } from './reference.ts'
+
+export interface Outcome {
+  readonly comparison: Comparison
+  /** Where processes were killed or stopped, and how often. */
+  readonly strikes: StrikeCounts
+}
+
+/** What a run needs on disk, and what the function said. */
+export interface RunFolder {
+  bundle(stores: 'real' | 'embedded'): Promise<string>
+  readonly outputFile: string
+  readonly log: (text: string) => void
+  readonly lastWords: () => string
+}
+
+export async function runCase(
+  reference: ReferenceCase,
+  options: CaseOptions,
+  { root, addresses }: { readonly root: string; readonly addresses: Addresses | undefined },
+): Promise<Outcome> {
+  const temporary = join(root, '.sluice/cases')
+  mkdirSync(temporary, { recursive: true })
+  const folder = mkdtempSync(join(temporary, `${reference.name}-`))
+  let words = ''
+  const run: RunFolder = {
+    outputFile: join(folder, 'output.jsonl'),
+    async bundle(stores) {
+      const file = join(folder, 'index.mjs')
+      const { code } = await bundleScenario(join(root, 'functions', `${reference.name}.yml`), { stores })
+      writeFileSync(file, code)
+      return file
+    },
+    log: text => {
+      words = (words + text).slice(-20_000)
+    },
+    lastWords: () => words.split('\n').slice(-30).join('\n'),
+  }
+  try {
+    if (options.broker === 'none') {
+      const lines = await runEmbedded(reference, options, run)
+      return { comparison: compare(reference.expected, lines), strikes: new Map() }
+    }
+    const { lines, strikes } = await runDeployed(reference, options, addresses!, run)
+    return { comparison: compare(reference.expected, lines), strikes }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
