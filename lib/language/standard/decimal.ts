@@ -92,7 +92,7 @@ export function exactDecimal(text: string, digits: number): Int | undefined {
   return canonicalInt(read.scaled)
 }
 
-const powers: readonly number[] = Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
+const powers: readonly number[] = /* @__PURE__ */ Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
 
 function power(digits: number): Int {
   return canonicalInt(10n ** BigInt(digits))

@@ -1,9 +1,21 @@
-// All that compiled expressions may call, as the namespace `std`. Named exports, so that a bundle holds only what its scenario uses.
+// All that compiled expressions may call, as the namespace `std`. Named exports without side effects, so that a bundle holds only what its
+// scenario uses: RE2 only if a pattern needs it.
+export * from './bucket.ts'
+export * from './casts.ts'
+export * from './collections.ts'
+export * from './comparison.ts'
 export * from './conversion.ts'
 export * from './decimal.ts'
+export * from './distance.ts'
+export * from './format.ts'
 export * from './integer.ts'
+export * from './mathematics.ts'
+export * from './operators.ts'
 export * from './output.ts'
 export * from './pattern.ts'
+export * from './re2.ts'
+export * from './regexp.ts'
+export * from './strings.ts'
 export * from './time.ts'
 export * from './values.ts'
 export { isTimeZone, zoneOffset } from './zone.ts'

@@ -16,7 +16,7 @@ const fields: Readonly<Record<string, (time: LocalTime) => string>> = {
 
 type TimePattern = readonly (string | ((time: LocalTime) => string))[]
 
-const patterns = bounded<string, TimePattern>(200)
+const patterns = /* @__PURE__ */ bounded<string, TimePattern>(200)
 
 /** The first run of letters that is no field (`YYYY`), or an apostrophe; undefined: the pattern is fine. */
 export function patternMistake(pattern: string): string | undefined {

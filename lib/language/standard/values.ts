@@ -87,3 +87,11 @@ export class JsonNumber {
 
 /** JSON.parse has rounded the number that this field needs exactly: parse the text again with parseJsonExact. */
 export const inexact: unique symbol = Symbol('inexact')
+
+/** What `type(x)` gives; only the conformance suite has them. */
+export class TypeName {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}

@@ -15,7 +15,7 @@ export function zoneOffset(seconds: number, name: string): number {
 }
 
 // Null: no zone has that name. Names may come from records, hence the bound.
-const zones = bounded<string, NamedZone | number | null>(500)
+const zones = /* @__PURE__ */ bounded<string, NamedZone | number | null>(500)
 
 function zoneOf(name: string): NamedZone | number | undefined {
   let zone = zones.get(name)
@@ -50,7 +50,7 @@ const hourSeconds = 3600
 class NamedZone {
   readonly #fields: Intl.DateTimeFormat
   // NaN: the clocks change within this hour (at the half hour on Lord Howe Island, anywhere in the nineteenth century).
-  readonly #offsets = bounded<number, number>(2000)
+  readonly #offsets = /* @__PURE__ */ bounded<number, number>(2000)
   #lastHour = NaN
   #lastOffset = 0
 
