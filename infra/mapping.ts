@@ -1,0 +1,120 @@
+// One event source mapping per scenario: the settings, with AWS's and our defaults, and the CloudFormation made from them. The local mapping
+// runs on the same settings. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
+import type { EsmSettings } from '../lib/emulator/settings.ts'
+import type { Scenario } from '../lib/scenario/scenario.ts'
+
+/** What a function gets where its scenario says nothing. A batch with look-ups takes tens of milliseconds; the rest is for outages. */
+export const functionDefaults = { memorySize: 1024, timeout: 60 } as const
+
+/** Lambda allows 15 minutes, a Kafka mapping 14. */
+const longestTimeoutSeconds = 840
+
+export function esmSettingsOf(scenario: Scenario): EsmSettings {
+  const { topic } = scenario.source
+  const settings = scenario.source.settings as MappingSettings
+  const { memorySize, timeout } = { ...functionDefaults, ...scenario.functionSettings } as {
+    memorySize: unknown
+    timeout: unknown
+  }
+  const { provisionedPollerConfig } = settings
+  return {
+    topic,
+    consumerGroupId: settings.consumerGroupId ?? `sluice.${scenario.name}.${scenario.generation}.trigger/${topic}`,
+    batchSize: settings.batchSize ?? 100,
+    maximumBatchingWindowInSeconds: settings.maximumBatchingWindow,
+    // LATEST loses the records of the minutes that it takes to create a mapping.
+    startingPosition: settings.startingPosition ?? 'TRIM_HORIZON',
+    ...(settings.startingPositionTimestamp !== undefined && { startingPositionTimestamp: settings.startingPositionTimestamp }),
+    // Our handler throws and never returns failures: without this property AWS would take them for success.
+    functionResponseTypes: [],
+    maximumRetryAttempts: settings.maximumRetryAttempts ?? -1,
+    maximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds ?? -1,
+    bisectBatchOnFunctionError: settings.bisectBatchOnFunctionError ?? false,
+    enabled: settings.enabled ?? true,
+    filterPatterns: settings.filterPatterns ?? [],
+    ...(provisionedPollerConfig !== undefined && { provisionedPollerConfig }),
+    // Where it is written with ${…} only Serverless knows it.
+    functionTimeoutSeconds: typeof timeout === 'number' ? timeout : functionDefaults.timeout,
+    functionMemoryMb: typeof memorySize === 'number' ? memorySize : functionDefaults.memorySize,
+  }
+}
+
+/** The reader has checked types and ranges (lib/scenario/sections.ts). */
+interface MappingSettings {
+  readonly batchSize?: number
+  readonly maximumBatchingWindow?: number
+  readonly startingPosition?: EsmSettings['startingPosition']
+  readonly startingPositionTimestamp?: number
+  readonly consumerGroupId?: string
+  readonly enabled?: boolean
+  readonly filterPatterns?: readonly unknown[]
+  readonly maximumRetryAttempts?: number
+  readonly maximumRecordAgeInSeconds?: number
+  readonly bisectBatchOnFunctionError?: boolean
+  readonly provisionedPollerConfig?: EsmSettings['provisionedPollerConfig']
+}
+
+/** What AWS would refuse or take for something else only after minutes of a deploy. Sentences; none: all is well. */
+export function mappingProblems({ functionTimeoutSeconds, ...settings }: EsmSettings): readonly string[] {
+  const problems: string[] = []
+  if (functionTimeoutSeconds > longestTimeoutSeconds) {
+    problems.push(
+      `the function's timeout is ${functionTimeoutSeconds} s, and Kafka's event source mapping takes ${longestTimeoutSeconds} s at most`,
+    )
+  }
+  if (settings.consumerGroupId.length > 200) {
+    problems.push(
+      `the mapping's consumer group "${settings.consumerGroupId}" is longer than 200 characters; set "consumerGroupId" under "source"`,
+    )
+  }
+  return problems
+}
+
+export interface MappingPlace {
+  /** ARN of the cluster, or an intrinsic that gives it. */
+  readonly cluster: unknown
+  /** Logical ids. */
+  readonly functionId: string
+  readonly dependsOn: readonly string[]
+}
+
+export function mappingResource(settings: EsmSettings, { cluster, functionId, dependsOn }: MappingPlace): object {
+  const { provisionedPollerConfig: pollers } = settings
+  return {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    ...(dependsOn.length > 0 && { DependsOn: dependsOn }),
+    Properties: {
+      EventSourceArn: cluster,
+      FunctionName: { 'Fn::GetAtt': [functionId, 'Arn'] },
+      Topics: [settings.topic],
+      StartingPosition: settings.startingPosition,
+      ...(settings.startingPositionTimestamp !== undefined && { StartingPositionTimestamp: settings.startingPositionTimestamp }),
+      // Always explicit: a group that AWS makes up is another one after each replacement of the mapping, and the position is lost.
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: settings.consumerGroupId },
+      BatchSize: settings.batchSize,
+      // 0 is a value of its own (send what is buffered); the default of 500 ms cannot be written.
+      ...(settings.maximumBatchingWindowInSeconds !== undefined && {
+        MaximumBatchingWindowInSeconds: settings.maximumBatchingWindowInSeconds,
+      }),
+      Enabled: settings.enabled ?? true,
+      ...(settings.filterPatterns?.length && {
+        FilterCriteria: { Filters: settings.filterPatterns.map(pattern => ({ Pattern: JSON.stringify(pattern) })) },
+      }),
+      ...(settings.functionResponseTypes.length > 0 && { FunctionResponseTypes: settings.functionResponseTypes }),
+      // AWS refuses these without pollers of one's own; on-demand retries for ever anyhow.
+      ...(pollers !== undefined && {
+        ProvisionedPollerConfig: {
+          ...(pollers.minimumPollers !== undefined && { MinimumPollers: pollers.minimumPollers }),
+          ...(pollers.maximumPollers !== undefined && { MaximumPollers: pollers.maximumPollers }),
+          // Each mapping would pay for a poller unit of its own; mappings of one group share it.
+          PollerGroupName: pollers.pollerGroupName ?? 'sluice',
+        },
+        MaximumRetryAttempts: settings.maximumRetryAttempts,
+        MaximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds ?? -1,
+        BisectBatchOnFunctionError: settings.bisectBatchOnFunctionError ?? false,
+        MetricsConfig: { Metrics: ['EventCount', 'ErrorCount', 'KafkaMetrics'] },
+        LoggingConfig: { SystemLogLevel: 'INFO' },
+      }),
+    },
+  }
+}

@@ -1,0 +1,83 @@
+// What one function may do, from what its scenario names and nothing else: the rows of event-source-mapping.md 4.7. The mapping acts with the
+// function's role, too. docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html
+import type { EsmSettings } from '../lib/emulator/settings.ts'
+import type { Scenario } from '../lib/scenario/scenario.ts'
+
+export interface Statement {
+  readonly Sid: string
+  readonly Effect: 'Allow'
+  readonly Action: readonly string[]
+  readonly Resource: unknown
+}
+
+export interface PermissionOptions {
+  /** ARN of the cluster, or an intrinsic that gives it. */
+  readonly cluster: unknown
+  readonly settings: EsmSettings
+  readonly deadLetterTopic: string
+  readonly logGroupName: string
+}
+
+export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
+  const { cluster, settings, deadLetterTopic, logGroupName } = options
+  const { topic } = settings
+  const identity = `sluice.${scenario.name}.${scenario.generation}`
+  const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
+  const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
+  return [
+    allow('Cluster', ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'], [cluster]),
+    allow('Brokers', ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'], [cluster]),
+    // The function as well: committing progress of a topic asks for the right to read it.
+    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic])),
+    allow('WriteOutputs', ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], arns('topic', topics)),
+    // The mapping's group, and the one of our own progress.
+    allow(
+      'Groups',
+      ['kafka-cluster:DescribeGroup', 'kafka-cluster:AlterGroup'],
+      arns('group', [settings.consumerGroupId, identity]),
+    ),
+    // One transactional id per source partition, hence the star.
+    allow(
+      'Transactions',
+      ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
+      arns('transactional-id', [`${identity}/*`]),
+    ),
+    allow(
+      'Logs',
+      ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      [{ 'Fn::Sub': `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:${logGroupName}:*` }],
+    ),
+    // Network interfaces have no name before they are there, and EC2's Describe actions know no resources.
+    allow(
+      'Network',
+      [
+        'ec2:CreateNetworkInterface',
+        'ec2:DeleteNetworkInterface',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeSecurityGroups',
+        'ec2:DescribeSubnets',
+        'ec2:DescribeVpcs',
+      ],
+      '*',
+    ),
+  ]
+}
+
+/** Every topic that the sinks can write to, in file order. */
+export function outputTopics(scenario: Scenario): readonly string[] {
+  const names = scenario.sinks.flatMap(({ topic, among }) => among ?? [topic.parts.join('')])
+  return [...new Set(names)]
+}
+
+type ResourceKind = 'topic' | 'group' | 'transactional-id'
+
+/** `arn:…:cluster/NAME/UUID` → `arn:…:KIND/NAME/UUID/name`, also where only CloudFormation will know the cluster's. */
+export function arnOf(cluster: unknown, kind: ResourceKind, name: string): unknown {
+  if (typeof cluster === 'string') return `${cluster.replace(':cluster/', `:${kind}/`)}/${name}`
+  const part = (index: number) => ({ 'Fn::Select': [index, { 'Fn::Split': [':cluster/', cluster] }] })
+  return { 'Fn::Join': ['', [part(0), `:${kind}/`, part(1), `/${name}`]] }
+}
+
+function allow(sid: string, actions: readonly string[], resource: unknown): Statement {
+  return { Sid: sid, Effect: 'Allow', Action: actions, Resource: resource }
+}

@@ -1,0 +1,268 @@
+// The Serverless plugin: a file in functions/ is a function with its role, log group and event source mapping; no other file is touched.
+// Measured with osls 4.3.1: functions come in by extendConfiguration in the constructor alone, `package` needs `individually` for a deploy to
+// pass, and its own `msk` event lacks most controls, so that mapping and role are written here.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { localInvocation, storesForInvocation } from './local-invocation.ts'
+import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource } from './mapping.ts'
+import { statementsOf } from './permissions.ts'
+import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
+import { type SluiceSettings, settingsSchema } from './settings.ts'
+import { zip } from './zip.ts'
+
+/** The part of Serverless that is used here; it has no types of its own. */
+interface Serverless {
+  readonly serviceDir: string
+  readonly configurationInput: { readonly sluice?: SluiceSettings; readonly functions?: Readonly<Record<string, unknown>> }
+  readonly classes: { readonly Error: new (message: string, code: string) => Error }
+  readonly configSchemaHandler: { defineTopLevelProperty(name: string, schema: object): void }
+  readonly processedInput: { readonly commands: readonly string[] }
+  readonly service: {
+    readonly provider: {
+      readonly compiledCloudFormationTemplate: { readonly Resources: Record<string, object> }
+      readonly vpc?: unknown
+      readonly iam?: { readonly role?: { readonly permissionsBoundary?: unknown; readonly statements?: readonly unknown[] } }
+    }
+    getFunction(name: string): FunctionObject
+  }
+  extendConfiguration(path: readonly string[], value: unknown): void
+  getProvider(name: 'aws'): { readonly naming: Naming }
+}
+
+interface Naming {
+  getNormalizedFunctionName(name: string): string
+  getLambdaLogicalId(name: string): string
+  getLogGroupName(functionName: string): string
+}
+
+interface FunctionObject {
+  name: string
+  handler: string
+  role?: unknown
+  environment?: Record<string, unknown>
+  vpc?: unknown
+}
+
+interface Utilities {
+  readonly log: { warning(text: string): void; notice(text: string): void }
+}
+
+export default class SluicePlugin {
+  readonly hooks: Readonly<Record<string, () => void | Promise<void>>>
+  readonly #serverless: Serverless
+  readonly #options: { readonly function?: string }
+  readonly #utilities: Utilities
+  readonly #scenarios: readonly ScenarioFile[]
+
+  constructor(serverless: Serverless, options: { readonly function?: string }, utilities: Utilities) {
+    this.#serverless = serverless
+    this.#options = options
+    this.#utilities = utilities
+    serverless.configSchemaHandler.defineTopLevelProperty('sluice', settingsSchema)
+    this.#scenarios = this.#discover()
+    for (const scenarioFile of this.#scenarios) this.#addFunction(scenarioFile)
+    this.hooks = {
+      initialize: () => this.#connect(),
+      'before:package:createDeploymentArtifacts': () => this.#buildAll(),
+      'before:package:function:package': () => this.#buildOne(this.#options.function),
+      'package:compileEvents': () => this.#addResources(),
+      'before:invoke:local:invoke': () => this.#prepareInvocation(),
+      'after:invoke:local:invoke': () => leaveSoon(),
+    }
+  }
+
+  #discover(): readonly ScenarioFile[] {
+    const { scenarios, errors, warnings } = discoverScenarios(this.#serverless.serviceDir, {
+      colors: process.stderr.isTTY === true,
+    })
+    for (const warning of warnings) this.#utilities.log.warning(warning)
+    if (errors.length > 0) throw this.#error(`Scenarios have errors:\n\n${errors.join('\n')}`, 'SLUICE_SCENARIO')
+    return scenarios
+  }
+
+  #addFunction({ scenario }: ScenarioFile): void {
+    const { name } = scenario
+    if (this.#serverless.configurationInput.functions?.[name] !== undefined) {
+      throw this.#error(
+        `serverless.yml has a function "${name}", and functions/${name}.yml is one as well: rename one.`,
+        'SLUICE_DUPLICATE_FUNCTION',
+      )
+    }
+    this.#serverless.extendConfiguration(['functions', name], {
+      ...functionDefaults,
+      description: scenario.description.slice(0, 256),
+      role: roleIdOf(this.#naming, name),
+      ...scenario.functionSettings,
+      handler: 'index.handler',
+      runtime: 'nodejs24.x',
+      package: { individually: true, artifact: artifactOf(name) },
+    })
+  }
+
+  /** Addresses come from the `sluice:` block, whose variables are resolved by now. A local invocation takes its own. */
+  #connect(): void {
+    if (this.#isLocalInvocation) return
+    const settings = this.#serverless.configurationInput.sluice
+    if (settings === undefined) return
+    for (const { scenario } of this.#scenarios) {
+      const lambda = this.#serverless.service.getFunction(scenario.name)
+      lambda.environment = {
+        SLUICE_KAFKA: settings.bootstrapServers,
+        ...(scenario.enrichers.length > 0 && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
+        SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
+        ...lambda.environment,
+      }
+      if (settings.vpc !== undefined) lambda.vpc ??= settings.vpc
+    }
+  }
+
+  async #buildAll(): Promise<void> {
+    await Promise.all(this.#scenarios.map(({ scenario }) => this.#buildOne(scenario.name)))
+  }
+
+  async #buildOne(name: string | undefined): Promise<void> {
+    const scenarioFile = this.#scenarios.find(({ scenario }) => scenario.name === name)
+    if (scenarioFile === undefined) return
+    const code = await this.#bundle(scenarioFile, 'real')
+    const artifact = join(this.#serverless.serviceDir, artifactOf(scenarioFile.scenario.name))
+    mkdirSync(join(artifact, '..'), { recursive: true })
+    writeFileSync(artifact, archive(code))
+  }
+
+  async #bundle({ file, scenario }: ScenarioFile, stores: 'real' | 'embedded'): Promise<Uint8Array> {
+    // esbuild and the compiler cost 50 ms, which `print` and `info` need not pay.
+    const { bundleScenario } = await import('../lib/compiler/bundle.ts')
+    try {
+      return (await bundleScenario(join(this.#serverless.serviceDir, file), { stores })).code
+    } catch (error) {
+      throw this.#error(
+        `Cannot build "${scenario.name}": ${error instanceof Error ? error.message : inspect(error)}`,
+        'SLUICE_BUILD',
+      )
+    }
+  }
+
+  #addResources(): void {
+    const { Resources } = this.#serverless.service.provider.compiledCloudFormationTemplate
+    const settings = this.#serverless.configurationInput.sluice
+    if (settings === undefined && this.#scenarios.length > 0) {
+      throw this.#error(
+        'serverless.yml has no "sluice:" block: the functions need "cluster" and "bootstrapServers" there.',
+        'SLUICE_SETTINGS',
+      )
+    }
+    for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
+  }
+
+  #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
+    const naming = this.#naming
+    const lambda = this.#serverless.service.getFunction(scenario.name)
+    this.#refuseWhatCannotRun(scenarioFileProblems(scenario.enrichers.length > 0, lambda, settings), file)
+    const mapping = esmSettingsOf(scenario)
+    this.#refuseWhatCannotRun(mappingProblems(mapping), file)
+    if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
+      this.#utilities.log.warning(
+        `"${scenario.name}" is in no VPC and will hardly reach brokers or store: the trigger gives the function no path. Set "vpc" under "sluice" in serverless.yml.`,
+      )
+    }
+    const { cluster } = settings
+    const roleId = roleIdOf(naming, scenario.name)
+    const ownRole = lambda.role === roleId
+    const statements = statementsOf(scenario, {
+      cluster,
+      settings: mapping,
+      deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
+      logGroupName: naming.getLogGroupName(lambda.name),
+    })
+    const place = { cluster, functionId: naming.getLambdaLogicalId(scenario.name), dependsOn: ownRole ? [roleId] : [] }
+    return {
+      ...(ownRole && { [roleId]: this.#roleResource(statements) }),
+      [mappingIdOf(naming, scenario.name, mapping.topic)]: mappingResource(mapping, place),
+    }
+  }
+
+  #roleResource(statements: readonly unknown[]): object {
+    const forAll = this.#serverless.service.provider.iam?.role
+    return {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        AssumeRolePolicyDocument: {
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com'] }, Action: ['sts:AssumeRole'] }],
+        },
+        ...(forAll?.permissionsBoundary !== undefined && { PermissionsBoundary: forAll.permissionsBoundary }),
+        Policies: [
+          {
+            PolicyName: 'sluice',
+            PolicyDocument: { Version: '2012-10-17', Statement: [...statements, ...(forAll?.statements ?? [])] },
+          },
+        ],
+      },
+    }
+  }
+
+  async #prepareInvocation(): Promise<void> {
+    const scenarioFile = this.#scenarios.find(({ scenario }) => scenario.name === this.#options.function)
+    if (scenarioFile === undefined) return
+    const { name } = scenarioFile.scenario
+    const stores = storesForInvocation(process.env, scenarioFile.scenario.enrichers.length > 0)
+    if (typeof stores === 'object') throw this.#error(stores.problem, 'SLUICE_STORES')
+    const { serviceDir } = this.#serverless
+    const lookups = join(serviceDir, 'events', `${name}.lookups.json`)
+    if (stores === 'embedded' && existsSync(lookups)) process.env['SLUICE_LOOKUPS'] ??= lookups
+    const code = await this.#bundle(scenarioFile, stores)
+    this.#serverless.service.getFunction(name).handler = localInvocation(serviceDir, name, code)
+  }
+
+  #refuseWhatCannotRun(problems: readonly string[], file: string): void {
+    if (problems.length > 0) throw this.#error(problems.map(problem => `${file}: ${problem}.`).join('\n'), 'SLUICE_REFUSED')
+  }
+
+  get #isLocalInvocation(): boolean {
+    return this.#serverless.processedInput.commands.join(' ') === 'invoke local'
+  }
+
+  get #naming(): Naming {
+    return this.#serverless.getProvider('aws').naming
+  }
+
+  #error(message: string, code: string): Error {
+    return new this.#serverless.classes.Error(message, code)
+  }
+}
+
+function scenarioFileProblems(looksUp: boolean, lambda: FunctionObject, settings: SluiceSettings): readonly string[] {
+  const redis = settings.redis ?? lambda.environment?.['SLUICE_REDIS']
+  return looksUp && redis === undefined ? ['it has look-ups, and serverless.yml names no store: set "redis" under "sluice"'] : []
+}
+
+function deadLetterTopicOf(name: string, settings: SluiceSettings): string {
+  return settings.deadLetterTopic ?? `sluice.${name}.dead-letters`
+}
+
+function artifactOf(name: string): string {
+  return `.serverless/${name}.zip`
+}
+
+function archive(code: Uint8Array): Uint8Array {
+  return zip([
+    { name: 'index.js', data: code },
+    { name: 'package.json', data: Buffer.from('{"type":"module"}\n') },
+  ])
+}
+
+function roleIdOf(naming: Naming, name: string): string {
+  return `${naming.getNormalizedFunctionName(name)}Role`
+}
+
+// Logical ids are letters and digits: of topics "a.b" and "ab" osls makes one id, and the later wins silently.
+function mappingIdOf(naming: Naming, name: string, topic: string): string {
+  return `${naming.getNormalizedFunctionName(name)}Trigger${createHash('sha256').update(topic).digest('hex').slice(0, 8)}`
+}
+
+/** Connections of real stores stay open in a container, and would keep this process alive. */
+function leaveSoon(): void {
+  setTimeout(() => process.exit(), 500).unref()
+}

@@ -1,0 +1,42 @@
+// Discovery: each functions/NAME.yml is one function. What is wrong with a scenario is told here, before anything is built or deployed.
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { checkScenario } from '../lib/scenario/check.ts'
+import { renderDiagnostic } from '../lib/scenario/diagnostics.ts'
+import type { Scenario } from '../lib/scenario/scenario.ts'
+
+export interface ScenarioFile {
+  /** Relative to the service's folder. */
+  readonly file: string
+  readonly scenario: Scenario
+}
+
+export interface Discovery {
+  readonly scenarios: readonly ScenarioFile[]
+  /** Rendered diagnostics of the files that cannot be built. */
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export function discoverScenarios(serviceFolder: string, options: { readonly colors: boolean }): Discovery {
+  const scenarios: ScenarioFile[] = []
+  const errors: string[] = []
+  const warnings: string[] = []
+  for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
+    const text = readFileSync(join(serviceFolder, file), 'utf8')
+    const { scenario, diagnostics } = checkScenario(file, text)
+    for (const diagnostic of diagnostics) {
+      if (diagnostic.severity === 'hint') continue
+      const rendered = renderDiagnostic(diagnostic, text, options)
+      if (diagnostic.severity === 'error') errors.push(rendered)
+      else warnings.push(rendered)
+    }
+    if (scenario === undefined) continue
+    if (scenario.name === basename(file, '.yml')) scenarios.push({ file, scenario })
+    else
+      errors.push(
+        `${file}: the scenario is called "${scenario.name}". File, function and scenario share one name: rename one of the two.\n`,
+      )
+  }
+  return { scenarios, errors, warnings }
+}

@@ -1,0 +1,34 @@
+// The `sluice:` block of serverless.yml: what is the same for all scenarios. Serverless checks it against this schema.
+
+export interface SluiceSettings {
+  /** ARN of the MSK cluster: a text or an intrinsic (Ref, Fn::ImportValue, …). */
+  readonly cluster: unknown
+  readonly bootstrapServers: unknown
+  readonly redis?: unknown
+  readonly deadLetterTopic?: string
+  readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
+}
+
+const intrinsic = { type: 'object', minProperties: 1, maxProperties: 1 } as const
+const intrinsicOr = (text: object) => ({ anyOf: [{ type: 'string', ...text }, intrinsic] })
+
+export const settingsSchema = {
+  type: 'object',
+  properties: {
+    cluster: intrinsicOr({ pattern: '^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$' }),
+    bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
+    redis: intrinsicOr({ pattern: '^rediss?://.+$' }),
+    deadLetterTopic: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$' },
+    vpc: {
+      type: 'object',
+      properties: {
+        securityGroupIds: { type: 'array', minItems: 1, maxItems: 5, items: intrinsicOr({}) },
+        subnetIds: { type: 'array', minItems: 1, maxItems: 16, items: intrinsicOr({}) },
+      },
+      required: ['securityGroupIds', 'subnetIds'],
+      additionalProperties: false,
+    },
+  },
+  required: ['cluster', 'bootstrapServers'],
+  additionalProperties: false,
+} as const
