@@ -1,0 +1,694 @@
+// Our transactional producer: one transactional id per source partition over shared connections, and progress committed for a group that
+// nobody joins. The rules are event-source-mapping.md 4.2, 4.3 and 4.5; no client for JavaScript keeps all of them (technology.md).
+//
+// TV1 is the transaction protocol before KIP-890's second part, TV2 the one since (Kafka ≥ 4.0 with transaction.version 2):
+// TV1: AddPartitionsToTxn ‖ AddOffsetsToTxn, Produce ‖ TxnOffsetCommit, EndTxn; TV2: Produce ‖ TxnOffsetCommit, EndTxn.
+import assert from 'node:assert'
+import type { Socket } from 'node:net'
+import {
+  type Deadline,
+  Fenced,
+  type OutputRecord,
+  type ProducerSession,
+  RecordTooLarge,
+  type TopicPartition,
+  type Transaction,
+  type TransactionPort,
+} from '../../runtime/ports.ts'
+import { BrokerError, Cluster } from './cluster.ts'
+import { duplicateSequence, invalidTransactionState, meaningOf, worstOf } from './codes.ts'
+import { type Address, type Call, type Connection, TransportError } from './connection.ts'
+import { kafkaError, toPortError } from './errors.ts'
+import {
+  type Api,
+  addOffsetsToTxn,
+  addPartitionsToTxn,
+  endTxn,
+  initProducerId,
+  listOffsets,
+  offsetFetch,
+  type PartitionError,
+  produce,
+  txnOffsetCommit,
+} from './messages.ts'
+import { partitionOf } from './partitioner.ts'
+import { Patience, Scope } from './patience.ts'
+import { batchHeaderBytes, type Compression, encodeBatch, recordBytes } from './records.ts'
+
+export interface KafkaConfig {
+  /** `host:port,host:port` */
+  readonly bootstrapServers: string
+  readonly clientId: string
+  /** An open transaction of a dead worker holds `read_committed` consumers back so long, plus a sweep of up to 10 s. Default 15,000. */
+  readonly transactionTimeoutMs?: number
+  /** Longest wait for one answer. Default 5,000. */
+  readonly requestTimeoutMs?: number
+  /** Default 3,000. */
+  readonly connectTimeoutMs?: number
+  /** How long nobody may answer, or a topic be unknown, before the call fails. Default 5,000. */
+  readonly patienceMs?: number
+  readonly compression?: Compression
+  /** A record above it is too large, whatever its topic takes; also the bound of one Produce request. Default 8 MiB. */
+  readonly maxRequestBytes?: number
+  /** Where a batch of several records is cut. The default, 1,000,000, fits the default limit of a topic (1,048,588). */
+  readonly batchBytes?: number
+  /** Keeps the progress where the cluster has the old group coordinator (event-source-mapping.md 4.6). Default `sluice-progress`. */
+  readonly progressTopic?: string
+  readonly observe?: (call: Call) => void
+  readonly openSocket?: (address: Address) => Socket
+  readonly authenticate?: (connection: Connection) => Promise<void>
+}
+
+/** Connects at the first call. */
+export function createKafka(config: KafkaConfig): TransactionPort {
+  return new TransactionalProducer(config)
+}
+
+/** What remains of an invocation for the abort and for telling why. */
+const reserveMs = 250
+const abortMs = 1000
+/** The coordinator looks for transactions over their timeout every 10 s. */
+const sweepMs = 10_000
+const defaultProgressPartitions = 32
+/** Of the time for a Produce request, what the leader may wait for its followers: its answer has to arrive before we give up. */
+const replicationShare = 0.8
+
+type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'authenticate' | 'bootstrapServers' | 'clientId'>>
+
+export class TransactionalProducer implements TransactionPort {
+  readonly #cluster: Cluster
+  readonly #settings: Settings
+  /** Bytes that a topic turned out to take in one batch. */
+  readonly #batchBytes = new Map<string, number>()
+
+  constructor(config: KafkaConfig) {
+    const { bootstrapServers, clientId, observe, openSocket, authenticate, ...settings } = config
+    this.#settings = {
+      transactionTimeoutMs: 15_000,
+      requestTimeoutMs: 5000,
+      connectTimeoutMs: 3000,
+      patienceMs: 5000,
+      compression: 'none',
+      maxRequestBytes: 8 * 1024 * 1024,
+      batchBytes: 1_000_000,
+      progressTopic: 'sluice-progress',
+      ...settings,
+    }
+    const { connectTimeoutMs, requestTimeoutMs } = this.#settings
+    this.#cluster = new Cluster({
+      bootstrap: parseAddresses(bootstrapServers),
+      ...{ clientId, connectTimeoutMs, requestTimeoutMs, observe, openSocket, authenticate },
+    })
+  }
+
+  async fence(transactionalId: string, deadline: Deadline): Promise<ProducerSession> {
+    return this.#guarded({ transactionalId, epoch: -1 }, async () => {
+      const { transactionTimeoutMs } = this.#settings
+      const scope = this.#scope(deadline)
+      return this.#repeat(scope, `fence ${transactionalId}`, async timeoutMs => {
+        const connection = await this.#coordinator('transaction', transactionalId, timeoutMs)
+        const { code, producerId, epoch } = await this.#ask(connection, { kind: 'transaction', key: transactionalId }, () =>
+          connection.send(initProducerId, { transactionalId, transactionTimeoutMs }, { timeoutMs }),
+        )
+        if (code !== 0) throw this.#coordinatorError(code, 'InitProducerId', 'transaction', transactionalId)
+        const protocol = connection.feature('transaction.version') >= 2 ? 'TV2' : 'TV1'
+        return new Session({ transactionalId, producerId, epoch, protocol })
+      })
+    })
+  }
+
+  async readProgress(group: string, partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined> {
+    return this.#guarded({ transactionalId: group, epoch: -1 }, async () => {
+      const scope = this.#scope(deadline)
+      // Both forms are read on every cluster, so that its upgrade to the new group coordinator loses no position.
+      const slots = Array.from({ length: defaultProgressPartitions }, (_, slot) => ({
+        topic: this.#settings.progressTopic,
+        partition: slot,
+      }))
+      const [plain, slotted] = await Promise.all([
+        this.#committedOffsets(group, [partition], scope),
+        this.#committedOffsets(slotGroup(group, partition), slots, scope),
+      ])
+      let position = -1n
+      for (const offset of [...plain, ...slotted]) if (offset > position) position = offset
+      return position < 0n ? undefined : position
+    })
+  }
+
+  async endOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint> {
+    return this.#guarded({ transactionalId: '', epoch: -1 }, () => {
+      const subject = partition.topic
+      return this.#repeat(this.#scope(deadline), `the end of ${partition.topic}-${partition.partition}`, async timeoutMs => {
+        const connection = await this.#cluster.leader(partition.topic, partition.partition, timeoutMs)
+        try {
+          const { code, offset } = await connection.send(listOffsets, partition, { timeoutMs })
+          if (code === 0) return offset
+          throw new BrokerError(code, 'ListOffsets', subject)
+        } catch (error) {
+          this.#cluster.forgetLayout(partition.topic)
+          throw error
+        }
+      })
+    })
+  }
+
+  async transact(given: ProducerSession, transaction: Transaction, deadline: Deadline): Promise<{ readonly reusable: boolean }> {
+    assert(given instanceof Session, 'a session comes from fence() of the same producer')
+    const session = given
+    return this.#guarded(session, async () => {
+      if (session.state !== 'ready') throw kafkaError('kafka-session-spent', session)
+      // Two transactions of one session would share its sequence numbers.
+      session.state = 'open'
+      const scope = this.#scope(deadline, { atMostMs: this.#settings.transactionTimeoutMs })
+      let prepared: Prepared
+      try {
+        prepared = await this.#prepare(session, transaction, scope)
+      } catch (error) {
+        // Nothing was begun: the session is as it was.
+        session.state = 'ready'
+        throw error
+      }
+      scope.transportFailed = false
+      try {
+        await this.#write(session, prepared, scope)
+        await this.#commit(session, scope)
+      } catch (error) {
+        session.state = 'spent'
+        throw await this.#abort(session, error, deadline)
+      }
+      // TV1: a late copy of TxnOffsetCommit or EndTxn would hit the next transaction, which has the same epoch.
+      const reusable = session.protocol === 'TV2' || !scope.transportFailed
+      session.state = reusable ? 'ready' : 'spent'
+      return { reusable }
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#cluster.close()
+  }
+
+  /** Everything that can be known before the begin: partitions, sizes, connections. */
+  async #prepare(session: Session, transaction: Transaction, scope: Scope): Promise<Prepared> {
+    const { group, progress, nextOffset, records } = transaction
+    const topics = [...new Set(records.map(record => record.topic))]
+    const leaderCounts = new Map<string, number>()
+    const target = await this.#repeat(scope, `the preparation of ${session.transactionalId}`, async timeoutMs => {
+      await this.#cluster.prepareLayouts(topics, timeoutMs)
+      for (const topic of topics) leaderCounts.set(topic, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
+      await this.#coordinator('transaction', session.transactionalId, timeoutMs)
+      return this.#progressTarget(session, group, progress, timeoutMs)
+    })
+    const queues = this.#queues(session, records, leaderCounts)
+    await this.#repeat(scope, `the connections of ${session.transactionalId}`, timeoutMs =>
+      Promise.all(queues.map(({ topic, partition }) => this.#cluster.leader(topic, partition, timeoutMs))),
+    )
+    return { ...target, nextOffset, queues }
+  }
+
+  async #progressTarget(
+    session: Session,
+    group: string,
+    progress: TopicPartition,
+    timeoutMs: number,
+  ): Promise<{ readonly group: string; readonly progress: TopicPartition }> {
+    const connection = await this.#coordinator('group', group, timeoutMs)
+    if (connection.feature('group.version') >= 1) return { group, progress }
+    // The old group coordinator keeps pending offsets per producer id, without epoch: a fenced zombie could destroy the owner's. With a
+    // key per epoch it only touches its own (event-source-mapping.md 4.6).
+    const topic = this.#settings.progressTopic
+    try {
+      const slotCount = Math.min(defaultProgressPartitions, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
+      const slotted = slotGroup(group, progress)
+      await this.#coordinator('group', slotted, timeoutMs)
+      return { group: slotted, progress: { topic, partition: session.epoch % slotCount } }
+    } catch (error) {
+      if (error instanceof BrokerError && error.subject === topic && meaningOf(error.code) === 'unknown-topic') {
+        throw kafkaError('kafka-no-progress-topic', { topic }, error)
+      }
+      throw error
+    }
+  }
+
+  /** Records by target partition, in order, cut into batches. */
+  #queues(session: Session, records: readonly OutputRecord[], leaderCounts: ReadonlyMap<string, number>): readonly Queue[] {
+    const queues = new Map<string, Queue>()
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index]!
+      const count = leaderCounts.get(record.topic)!
+      const partition = record.partition ?? partitionOf(record.key ?? Buffer.from(record.partitionSeed), count)
+      if (partition >= count || partition < 0)
+        throw kafkaError('kafka-unknown-partition', { topic: record.topic, partition, count })
+      const bytes = recordBytes(record)
+      if (bytes + batchHeaderBytes > this.#settings.maxRequestBytes) {
+        throw new RecordTooLarge(
+          index,
+          `an output for "${record.topic}" has ${bytes} bytes, more than the ${this.#settings.maxRequestBytes} of one request`,
+        )
+      }
+      const id = `${record.topic}-${partition}`
+      let queue = queues.get(id)
+      if (queue === undefined) {
+        queue = { topic: record.topic, partition, batches: [], nextSequence: session.sequenceOf(id) }
+        queues.set(id, queue)
+      }
+      const limit = this.#batchBytes.get(record.topic) ?? this.#settings.batchBytes
+      let batch = queue.batches.at(-1)
+      if (batch === undefined || batch.size + bytes > limit) {
+        batch = { first: queue.nextSequence, indexes: [], records: [], size: batchHeaderBytes, sendCount: 0 }
+        queue.batches.push(batch)
+      }
+      batch.indexes.push(index)
+      batch.records.push(record)
+      batch.size += bytes
+      queue.nextSequence = (queue.nextSequence + 1) % sequenceEnd
+    }
+    return [...queues.values()]
+  }
+
+  async #write(session: Session, prepared: Prepared, scope: Scope): Promise<void> {
+    const { group, progress, nextOffset, queues } = prepared
+    const owner = session.owner()
+    const { transactionalId } = session
+    const atCoordinator = { kind: 'transaction', key: transactionalId } as const
+    if (session.protocol === 'TV1') {
+      await allSettle(scope, [
+        queues.length > 0 &&
+          this.#toCoordinator(scope, atCoordinator, addPartitionsToTxn, { owner, partitions: queues }, undefined, answer =>
+            worstError(answer),
+          ),
+        this.#toCoordinator(scope, atCoordinator, addOffsetsToTxn, { owner, group }, undefined, answer => ({
+          ...answer,
+          subject: group,
+        })),
+      ])
+    }
+    const newest = session.protocol === 'TV1' ? { produce: 11, txnOffsetCommit: 4 } : { produce: 12, txnOffsetCommit: 5 }
+    await allSettle(scope, [
+      this.#produce(session, queues, newest.produce, scope),
+      this.#toCoordinator(
+        scope,
+        { kind: 'group', key: group },
+        txnOffsetCommit,
+        { owner, group, partition: progress, nextOffset },
+        newest.txnOffsetCommit,
+        answer => worstError(answer),
+      ),
+    ])
+    for (const { topic, partition, nextSequence } of queues) session.keepSequence(`${topic}-${partition}`, nextSequence)
+  }
+
+  /** Batches in order per partition, one in flight each; a repeated batch keeps its sequence number, by which the broker knows it. */
+  async #produce(session: Session, queues: readonly Queue[], newest: number, scope: Scope): Promise<void> {
+    const patience = new Patience(scope, `the outputs of ${session.transactionalId}`, this.#settings.patienceMs)
+    for (let open = queues; open.length > 0; open = open.filter(queue => queue.batches.length > 0)) {
+      const timeoutMs = patience.attemptMs(this.#settings.requestTimeoutMs)
+      const failures: unknown[] = []
+      const requests = new Map<Connection, Queue[][]>()
+      for (const queue of open) {
+        try {
+          addTo(
+            requests,
+            await this.#cluster.leader(queue.topic, queue.partition, timeoutMs),
+            queue,
+            this.#settings.maxRequestBytes,
+          )
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      const sent = [...requests].flatMap(([connection, parts]) =>
+        parts.map(part => this.#produceOnce(session, connection, part, { newest, timeoutMs, failures })),
+      )
+      // All settle first: an abort must not overtake a batch.
+      await Promise.all(sent)
+      if (failures.length === 0) {
+        patience.succeeded()
+        continue
+      }
+      for (const failure of sortedByWeight(failures)) patience.failed(failure)
+      await patience.pause()
+    }
+  }
+
+  async #produceOnce(
+    session: Session,
+    connection: Connection,
+    queues: readonly Queue[],
+    options: { readonly newest: number; readonly timeoutMs: number; readonly failures: unknown[] },
+  ): Promise<void> {
+    const { newest, timeoutMs, failures } = options
+    const { transactionalId } = session
+    try {
+      const batches = queues.map(queue => {
+        const batch = queue.batches[0]!
+        const { compression } = this.#settings
+        batch.bytes ??= encodeBatch(batch.records, { ...session.owner(), baseSequence: batch.first, compression })
+        batch.sendCount++
+        return { topic: queue.topic, partition: queue.partition, bytes: batch.bytes }
+      })
+      const answers = await connection.send(
+        produce,
+        { transactionalId, timeoutMs: Math.ceil(timeoutMs * replicationShare), batches },
+        { timeoutMs, newest },
+      )
+      for (const queue of queues) {
+        const answer = answers.find(one => one.topic === queue.topic && one.partition === queue.partition)
+        const failure =
+          answer === undefined
+            ? new TransportError(connection.address, `no answer for ${queue.topic}-${queue.partition}`)
+            : this.#settle(queue, answer)
+        if (failure !== undefined) failures.push(failure)
+      }
+    } catch (error) {
+      for (const queue of queues) this.#cluster.forgetLayout(queue.topic)
+      failures.push(error)
+    }
+  }
+
+  /** What a partition's answer means for the head of its queue. */
+  #settle(queue: Queue, { code }: PartitionError): Error | undefined {
+    const batch = queue.batches[0]!
+    // The first copy has arrived although its answer did not.
+    if (code === 0 || (code === duplicateSequence && batch.sendCount > 1)) {
+      queue.batches.shift()
+      return undefined
+    }
+    const meaning = meaningOf(code)
+    if (meaning === 'too-large') {
+      if (batch.records.length === 1) {
+        return new RecordTooLarge(
+          batch.indexes[0]!,
+          `topic "${queue.topic}" does not take an output of ${batch.size - batchHeaderBytes} bytes`,
+        )
+      }
+      this.#batchBytes.set(queue.topic, Math.max(1, Math.floor(batch.size / 2)))
+      queue.batches.splice(0, 1, ...halves(batch))
+      return undefined
+    }
+    if (meaning === 'moved' || meaning === 'unknown-topic') this.#cluster.forgetLayout(queue.topic)
+    return new BrokerError(code, 'Produce', queue.topic)
+  }
+
+  /** Resolves when the commit is certain. An unknown outcome is cleared up by asking again: the coordinator remembers (TV1: 51, then 0). */
+  async #commit(session: Session, scope: Scope): Promise<void> {
+    let unanswered: TransportError | undefined
+    try {
+      const answer = await this.#repeat(
+        scope,
+        `the commit of ${session.transactionalId}`,
+        async timeoutMs => {
+          try {
+            return await this.#endOnce(session, true, timeoutMs)
+          } catch (error) {
+            if (error instanceof TransportError) unanswered = error
+            throw error
+          }
+        },
+        // As long as the invocation and the transaction last.
+        this.#settings.transactionTimeoutMs,
+      )
+      session.ended(answer.next)
+    } catch (error) {
+      // The coordinator has aborted it meanwhile, by its timeout or for a newer owner.
+      if (error instanceof BrokerError && error.code === invalidTransactionState) {
+        throw new Fenced(
+          session.transactionalId,
+          session.epoch,
+          `the transaction of ${session.transactionalId} was ended by the coordinator`,
+        )
+      }
+      if (error instanceof BrokerError && meaningOf(error.code) !== 'retry' && meaningOf(error.code) !== 'moved') throw error
+      // Out of time. Without a definite answer an abort would be a guess against a commit that may be under way.
+      const detail = unanswered?.message ?? (error as Error).message
+      throw new CommitUnknown(kafkaError('kafka-commit-unknown', { transactionalId: session.transactionalId, detail }, error))
+    }
+  }
+
+  /** Ends what was begun, then gives the error to throw: that of the transaction, or Fenced where the abort reveals it. */
+  async #abort(session: Session, error: unknown, deadline: Deadline): Promise<unknown> {
+    if (error instanceof CommitUnknown) return error.error
+    // The newer owner's InitProducerId has already aborted it.
+    if (error instanceof Fenced || (error instanceof BrokerError && meaningOf(error.code) === 'fenced')) return error
+    const atMostMs = Math.max(reserveMs, Math.min(abortMs, deadline.remainingMs()))
+    const scope = new Scope({ remainingMs: () => atMostMs }, { atMostMs, reserveMs: 0 })
+    try {
+      await this.#repeat(scope, `the abort of ${session.transactionalId}`, timeoutMs => this.#endOnce(session, false, timeoutMs))
+    } catch (abortError) {
+      if (abortError instanceof BrokerError && meaningOf(abortError.code) === 'fenced') return abortError
+      // Where it could not be aborted, the next fence or its timeout does it.
+    }
+    return error
+  }
+
+  async #endOnce(session: Session, commit: boolean, timeoutMs: number) {
+    const { transactionalId } = session
+    const connection = await this.#coordinator('transaction', transactionalId, timeoutMs)
+    const answer = await this.#ask(connection, { kind: 'transaction', key: transactionalId }, () =>
+      connection.send(endTxn, { owner: session.owner(), commit }, { timeoutMs, newest: session.protocol === 'TV1' ? 4 : 5 }),
+    )
+    if (answer.code !== 0) throw this.#coordinatorError(answer.code, 'EndTxn', 'transaction', transactionalId)
+    return answer
+  }
+
+  async #committedOffsets(group: string, partitions: readonly TopicPartition[], scope: Scope): Promise<readonly bigint[]> {
+    return this.#repeat(scope, `the progress of ${group}`, async timeoutMs => {
+      const connection = await this.#coordinator('group', group, timeoutMs)
+      const { code, offsets } = await this.#ask(connection, { kind: 'group', key: group }, () =>
+        connection.send(offsetFetch, { group, partitions }, { timeoutMs }),
+      )
+      const worst = worstOf([{ code }, ...offsets])
+      if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group)
+      return offsets.map(one => one.offset)
+    })
+  }
+
+  async #toCoordinator<Request, Response>(
+    scope: Scope,
+    at: CoordinatorKey,
+    api: Api<Request, Response>,
+    request: Request,
+    newest: number | undefined,
+    judge: (response: Response) => { readonly code: number; readonly subject: string },
+  ): Promise<void> {
+    await this.#repeat(scope, `${api.name} of ${at.key}`, async timeoutMs => {
+      const connection = await this.#coordinator(at.kind, at.key, timeoutMs)
+      const response = await this.#ask(connection, at, () => connection.send(api, request, { timeoutMs, newest }))
+      const { code, subject } = judge(response)
+      if (code !== 0) throw this.#coordinatorError(code, api.name, at.kind, at.key, subject)
+    })
+  }
+
+  #coordinator(kind: CoordinatorKey['kind'], key: string, timeoutMs: number): Promise<Connection> {
+    return this.#cluster.coordinator(kind, key, timeoutMs)
+  }
+
+  /** Silence may mean that the coordinator is gone: the next attempt looks for it anew. */
+  async #ask<Response>(connection: Connection, at: CoordinatorKey, send: () => Promise<Response>): Promise<Response> {
+    try {
+      return await send()
+    } catch (error) {
+      this.#cluster.forgetCoordinator(at.kind, at.key)
+      if (!(error instanceof TransportError)) connection.close()
+      throw error
+    }
+  }
+
+  #coordinatorError(code: number, api: string, kind: CoordinatorKey['kind'], key: string, subject = key): BrokerError {
+    if (meaningOf(code) === 'moved') this.#cluster.forgetCoordinator(kind, key)
+    return new BrokerError(code, api, subject)
+  }
+
+  async #repeat<Result>(
+    scope: Scope,
+    what: string,
+    attempt: (timeoutMs: number) => Promise<Result>,
+    unansweredMs = this.#settings.patienceMs,
+  ): Promise<Result> {
+    const patience = new Patience(scope, what, unansweredMs)
+    for (;;) {
+      const timeoutMs = patience.attemptMs(this.#settings.requestTimeoutMs)
+      try {
+        return await attempt(timeoutMs)
+      } catch (error) {
+        patience.failed(error)
+      }
+      await patience.pause()
+    }
+  }
+
+  #scope(
+    deadline: Deadline,
+    limits: { readonly atMostMs: number } = { atMostMs: this.#settings.transactionTimeoutMs + sweepMs + 2000 },
+  ): Scope {
+    return new Scope(deadline, { ...limits, reserveMs })
+  }
+
+  async #guarded<Result>(
+    owner: { readonly transactionalId: string; readonly epoch: number },
+    call: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await call()
+    } catch (error) {
+      throw toPortError(error, owner)
+    }
+  }
+}
+
+const sequenceEnd = 2 ** 31
+
+class Session implements ProducerSession {
+  readonly transactionalId: string
+  readonly protocol: 'TV1' | 'TV2'
+  state: 'ready' | 'open' | 'spent' = 'ready'
+  #producerId: bigint
+  #epoch: number
+  /** Next sequence number per output partition, within one epoch. */
+  readonly #sequences = new Map<string, number>()
+
+  constructor(options: {
+    readonly transactionalId: string
+    readonly producerId: bigint
+    readonly epoch: number
+    readonly protocol: 'TV1' | 'TV2'
+  }) {
+    this.transactionalId = options.transactionalId
+    this.#producerId = options.producerId
+    this.#epoch = options.epoch
+    this.protocol = options.protocol
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  owner() {
+    return { transactionalId: this.transactionalId, producerId: this.#producerId, epoch: this.#epoch }
+  }
+
+  sequenceOf(id: string): number {
+    return this.#sequences.get(id) ?? 0
+  }
+
+  keepSequence(id: string, next: number): void {
+    this.#sequences.set(id, next)
+  }
+
+  /** TV2 gives a new epoch with every end, and once epochs are used up a new producer id. Only a new epoch starts sequences anew. */
+  ended(next: { readonly producerId: bigint; readonly epoch: number } | undefined): void {
+    if (next === undefined || (next.producerId === this.#producerId && next.epoch === this.#epoch)) return
+    this.#producerId = next.producerId
+    this.#epoch = next.epoch
+    this.#sequences.clear()
+  }
+}
+
+interface Prepared {
+  readonly group: string
+  readonly progress: TopicPartition
+  readonly nextOffset: bigint
+  readonly queues: readonly Queue[]
+}
+
+interface Queue extends TopicPartition {
+  /** The first one is sent until it is acknowledged. */
+  readonly batches: Batch[]
+  nextSequence: number
+}
+
+interface Batch {
+  /** Sequence number of its first record. */
+  readonly first: number
+  /** Into `Transaction.records`. */
+  readonly indexes: number[]
+  readonly records: OutputRecord[]
+  size: number
+  bytes?: Buffer
+  sendCount: number
+}
+
+interface CoordinatorKey {
+  readonly kind: 'group' | 'transaction'
+  readonly key: string
+}
+
+/** No abort may follow: the commit may have happened. */
+class CommitUnknown extends Error {
+  readonly error: Error
+  constructor(error: Error) {
+    super(error.message)
+    this.error = error
+  }
+}
+
+/** Equal to the transactional id, which already is one per source partition. */
+function slotGroup(group: string, { topic, partition }: TopicPartition): string {
+  return `${group}/${topic}/${partition}`
+}
+
+function halves(batch: Batch): readonly [Batch, Batch] {
+  const middle = batch.records.length >> 1
+  const part = (from: number, to: number): Batch => {
+    const records = batch.records.slice(from, to)
+    const size = records.reduce((sum, record) => sum + recordBytes(record), batchHeaderBytes)
+    return { first: (batch.first + from) % sequenceEnd, indexes: batch.indexes.slice(from, to), records, size, sendCount: 0 }
+  }
+  return [part(0, middle), part(middle, batch.records.length)]
+}
+
+/** Adds the head of a queue to the last request of its leader, or to a new one where it would grow too large. */
+function addTo(requests: Map<Connection, Queue[][]>, connection: Connection, queue: Queue, maxRequestBytes: number): void {
+  const parts = requests.get(connection)
+  const last = parts?.at(-1)
+  const size = (last ?? []).reduce((sum, one) => sum + one.batches[0]!.size, queue.batches[0]!.size)
+  if (parts === undefined || last === undefined) requests.set(connection, [[queue]])
+  else if (size > maxRequestBytes) parts.push([queue])
+  else last.push(queue)
+}
+
+/** Waits for all, also when one fails: an abort must not overtake what is in flight. The others begin no new attempt then. */
+async function allSettle(scope: Scope, calls: readonly (Promise<unknown> | false)[]): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    calls.map(call =>
+      Promise.resolve(call).catch(error => {
+        scope.stop()
+        throw error
+      }),
+    ),
+  )
+  const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  if (failures.length > 0) throw sortedByWeight(failures)[0]
+}
+
+/** The one that says most first: a fence, then a definite answer, then silence. */
+function sortedByWeight(failures: readonly unknown[]): readonly unknown[] {
+  const weight = (error: unknown): number => {
+    if (error instanceof BrokerError)
+      return ({ fenced: 0, retry: 4, moved: 4 } as Readonly<Record<string, number>>)[meaningOf(error.code)] ?? 1
+    if (error instanceof RecordTooLarge) return 2
+    if (error instanceof TransportError) return 5
+    return 6
+  }
+  return [...failures].sort((a, b) => weight(a) - weight(b))
+}
+
+function worstError(answers: readonly PartitionError[]): { readonly code: number; readonly subject: string } {
+  const code = worstOf(answers)
+  return { code, subject: answers.find(answer => answer.code === code)?.topic ?? '' }
+}
+
+function parseAddresses(bootstrapServers: string): readonly Address[] {
+  const addresses = bootstrapServers
+    .split(',')
+    .map(text => text.trim())
+    .filter(text => text !== '')
+    .map(text => {
+      const match = /^(?:PLAINTEXT:\/\/)?(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/i.exec(text)
+      if (match === null)
+        throw new Error(`"${text}" is no bootstrap server: host:port is needed, several are separated by commas`)
+      return { host: (match[1] ?? match[2])!, port: Number(match[3]) }
+    })
+  if (addresses.length === 0)
+    throw new Error('no bootstrap server is given: host:port is needed, several are separated by commas')
+  return addresses
+}

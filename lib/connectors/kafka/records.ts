@@ -1,0 +1,116 @@
+// Record batches of magic 2, the only ones a transaction may hold. kafka.apache.org/documentation/#recordbatch
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import type { OutputRecord } from '../../runtime/ports.ts'
+import { crc32c } from './crc32c.ts'
+import { Writer } from './wire.ts'
+
+export type Compression = 'none' | 'gzip' | 'zstd'
+
+export interface BatchOwner {
+  readonly producerId: bigint
+  readonly epoch: number
+  readonly baseSequence: number
+  readonly compression: Compression
+}
+
+/** The bytes of a batch before its records. */
+export const batchHeaderBytes = 61
+
+/** Upper bound of what a record takes in a batch without compression. */
+export function recordBytes(record: OutputRecord): number {
+  let size = 30 + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  for (const header of record.headers) size += 10 + Buffer.byteLength(header.name) + (header.value?.length ?? 0)
+  return size
+}
+
+/*
+  baseOffset: int64, batchLength: int32, partitionLeaderEpoch: int32, magic: int8 = 2, crc: uint32 of all that follows,
+  attributes: int16 (bits 0–2 compression, 3 timestamp type, 4 transactional, 5 control), lastOffsetDelta: int32, baseTimestamp: int64,
+  maxTimestamp: int64, producerId: int64, producerEpoch: int16, baseSequence: int32, records: int32 count, then the records (compressed)
+*/
+export function encodeBatch(records: readonly OutputRecord[], owner: BatchOwner): Buffer {
+  const baseTimestampMs = records[0]!.timestampMs
+  let maxTimestampMs = baseTimestampMs
+  const body = new Writer(records.reduce((size, record) => size + recordBytes(record), 16))
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i]!
+    if (record.timestampMs > maxTimestampMs) maxTimestampMs = record.timestampMs
+    encodeRecord(body, record, i, baseTimestampMs)
+  }
+  const content = compress(body.bytes(), owner.compression)
+  const batch = new Writer(batchHeaderBytes + content.length)
+    .int64(0n)
+    .int32(batchHeaderBytes - 12 + content.length)
+    .int32(-1)
+    .int8(2)
+    .int32(0)
+    .int16(compressionBits[owner.compression] | transactionalBit)
+    .int32(records.length - 1)
+    .int64(BigInt(baseTimestampMs))
+    .int64(BigInt(maxTimestampMs))
+    .int64(owner.producerId)
+    .int16(owner.epoch)
+    .int32(owner.baseSequence)
+    .int32(records.length)
+    .raw(content)
+    .bytes()
+  batch.writeUInt32BE(crc32c(batch, crcEnd), crcEnd - 4)
+  return batch
+}
+
+const crcEnd = 21
+const transactionalBit = 0x10
+const compressionBits = { none: 0, gzip: 1, zstd: 4 } as const
+
+/*
+  length: varint of what follows, attributes: int8 = 0, timestampDelta: varlong, offsetDelta: varint, key: varint length (−1: null) and
+  bytes, value: the same, headers: varint count, each name: varint length and bytes, value: varint length (−1: null) and bytes
+*/
+function encodeRecord(writer: Writer, record: OutputRecord, index: number, baseTimestampMs: number): void {
+  const { key, value, headers } = record
+  const timestampDeltaMs = record.timestampMs - baseTimestampMs
+  const names = headers.map(header => Buffer.from(header.name))
+  let length =
+    1 +
+    varintBytes(timestampDeltaMs) +
+    varintBytes(index) +
+    nullableBytes(key) +
+    nullableBytes(value) +
+    varintBytes(headers.length)
+  for (let h = 0; h < headers.length; h++) length += nullableBytes(names[h]!) + nullableBytes(headers[h]!.value)
+  writer.varint(length).int8(0).varint(timestampDeltaMs).varint(index)
+  writeNullable(writer, key)
+  writeNullable(writer, value)
+  writer.varint(headers.length)
+  for (let h = 0; h < headers.length; h++) {
+    writeNullable(writer, names[h]!)
+    writeNullable(writer, headers[h]!.value)
+  }
+}
+
+function writeNullable(writer: Writer, bytes: Uint8Array | null): void {
+  if (bytes === null) writer.varint(-1)
+  else writer.varint(bytes.length).raw(bytes)
+}
+
+function nullableBytes(bytes: Uint8Array | null): number {
+  return bytes === null ? 1 : varintBytes(bytes.length) + bytes.length
+}
+
+function varintBytes(value: number): number {
+  let rest = value >= 0 ? value * 2 : -value * 2 - 1
+  let count = 1
+  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) count++
+  return count
+}
+
+function compress(bytes: Buffer, compression: Compression): Buffer {
+  switch (compression) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return gzipSync(bytes, { level: constants.Z_BEST_SPEED })
+    case 'zstd':
+      return zstdCompressSync(bytes)
+  }
+}
