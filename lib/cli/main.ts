@@ -31,7 +31,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
 async function run(name: string, words: readonly string[], terminal: Terminal): Promise<ExitCode> {
   if (plannedNames.includes(name)) throw new UsageError(`"${name}" is not built yet. What is: npx sluice --help`)
   const command = await commandNamed(name)
-  if (!command) throw new UsageError(`There is no command "${name}"${meant(name, commandNames)}. All commands: npx sluice --help`)
+  if (!command) throw new UsageError(`There is no command "${name}"${meant(name, commandNames)} All commands: npx sluice --help`)
   const input = readInput(name, command, words)
   if (input.flags.has('help')) {
     terminal.out(help(command))
@@ -70,7 +70,7 @@ function readInput(name: string, command: Command, words: readonly string[]): In
     const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined
     if (!flag) {
       throw new UsageError(
-        `"${name}" has no flag "${token.rawName}"${meant(token.name, Object.keys(known), '--')}. See: npx sluice ${name} --help`,
+        `"${name}" has no flag "${token.rawName}"${meant(token.name, Object.keys(known), '--')} See: npx sluice ${name} --help`,
       )
     }
     flags.set(token.name, flagValue(token.name, flag, token.value))
@@ -97,7 +97,7 @@ function flagValue(name: string, flag: Flag, value: string | undefined): string 
 
 function meant(name: string, candidates: readonly string[], prefix = ''): string {
   const found = nearest(name, candidates)
-  return found === undefined ? '' : `. Did you mean "${prefix}${found}"?`
+  return found === undefined ? '.' : `. Did you mean "${prefix}${found}"?`
 }
 
 async function overview(): Promise<string> {

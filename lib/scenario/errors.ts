@@ -56,7 +56,7 @@ export const errors = {
     severity: 'error',
     text: 'YAML reads "<<" as a merge of another map, and a scenario file has none: each value stands where it is used',
   },
-  'yaml-comment': { severity: 'error', text: 'YAML takes "{comment}" for a comment and reads only: {rest}' },
+  'yaml-comment': { severity: 'error', text: 'YAML takes what follows the "#" for a comment, and reads only: {rest}' },
   'yaml-comma': { severity: 'error', text: 'Between braces or brackets YAML splits at every comma, and reads only: {rest}' },
   'yaml-comma/bracket': {
     severity: 'error',
@@ -65,12 +65,13 @@ export const errors = {
   'yaml-colon': { severity: 'error', text: 'YAML reads ": " in the value of "{key}" as the start of a nested map' },
   'yaml-duplicate': { severity: 'error', text: '"{key}" is there twice' },
   'yaml-no-value': { severity: 'error', text: '"{key}" has no value' },
+  'yaml-no-value/element': { severity: 'error', text: 'An element of this list has no value' },
   'yaml-no-value/hole': { severity: 'error', text: 'YAML reads "{text}" as a map; a text with holes needs quotes' },
 
   // Shape of the file.
   'unknown-key': { severity: 'error', text: '{place} has no "{key}"' },
   'missing-key': { severity: 'error', text: '{place} needs "{key}"' },
-  'missing-key/one-of': { severity: 'error', text: '{place} needs one of {keys}' },
+  'missing-key/one-of': { severity: 'error', text: '{place} needs {keys}' },
   'too-many-keys': { severity: 'error', text: '{place} takes only one of {keys}' },
   'wrong-shape': { severity: 'error', text: '"{key}" needs {needed}, found {found}' },
   'not-built-yet': { severity: 'error', text: '{what} is not built yet' },

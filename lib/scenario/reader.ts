@@ -34,7 +34,8 @@ export function readScenario(file: string, text: string): ReadScenario {
   const top = sections.of(yaml.root)
   const cross = crossChecks(file, sections, top)
   const diagnostics = sortDiagnostics([...yaml.diagnostics, ...structure.diagnostics, ...cross])
-  if (yaml.diagnostics.length > 0 || !structure.isWhole) return { diagnostics }
+  const isBuilt = !diagnostics.some(({ id }) => id === 'not-built-yet')
+  if (yaml.diagnostics.length > 0 || !structure.isWhole || !isBuilt) return { diagnostics }
   const syntax = scenarioSyntax(file, text, sections, top)
   return syntax ? { syntax, diagnostics } : { diagnostics }
 }
@@ -337,6 +338,7 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
   for (const { name, value } of sections.entries(top, 'decide')) {
     const keys = sections.of(value)
     const policy = sections.scalar(keys, 'hitPolicy')?.text ?? 'unique'
+    if (!['unique', 'any', 'first', 'collect'].includes(policy)) continue
     if (keys.has('limit') && policy !== 'collect')
       refuse(keys, 'limit', `decision "${name.value}" gives one row, not a list`, 'Remove it, or write "hitPolicy: collect".')
     if (keys.has('rank') && policy !== 'collect' && policy !== 'first') {

@@ -80,7 +80,7 @@ class Checking {
   }
 
   private section(node: Node, section: Section, place: Place): void {
-    if (node.kind !== 'map') return this.wrongShape(node, place, `a map with ${quotedList(requiredOf(section))}`)
+    if (node.kind !== 'map') return this.wrongShape(node, place, needsOf(section))
     const entries = new Map<string, Entry>()
     // Exact keys first: a misspelt one is not taken for a key that is there, too.
     const written = new Set(node.entries.map(entry => entry.name.value))
@@ -142,7 +142,7 @@ class Checking {
         this.missing('missing-key/one-of', { place: place.what, keys: quotedList(known, 'or') }, where)
       else if (present.length > 1) {
         const [first, second] = present.map(name => entries.get(name)!)
-        this.missing('too-many-keys', { place: place.what, keys: quotedList(present, 'or') }, second!.name.range, [
+        this.missing('too-many-keys', { place: place.what, keys: quotedList(present) }, second!.name.range, [
           { message: 'The first one:', range: first!.name.range },
         ])
       }
@@ -305,7 +305,7 @@ function neededBy(shape: Shape): string {
       return `${shape.integer ? 'a whole number' : 'a number'} from ${grouped(shape.minimum)} to ${grouped(shape.maximum)}${unit}`
     }
     case 'duration':
-      return `a duration from ${shape.range.replace(' to ', ' to ')} ("800ms", "5m", "12h", "7d")`
+      return `a duration from ${shape.range} ("800ms", "5m", "12h", "7d")`
     default:
       return 'a value'
   }
@@ -315,16 +315,21 @@ const grouped = (value: number): string => value.toLocaleString('en-US')
 
 function shownValue(text: string): string {
   const line = text.split('\n')[0]!
-  return `"${line.length > 60 ? `${line.slice(0, 60)}…` : line}"`
+  const shown = line.length > 60 ? `${line.slice(0, 60)}…` : line
+  return shown.includes('"') ? shown : `"${shown}"`
 }
 
-const requiredOf = (section: Section): string[] => {
+/** What a section cannot do without. */
+function needsOf(section: Section): string {
   const required = Object.keys(section.keys).filter(name => section.keys[name]!.required)
-  return required.length > 0
-    ? required
-    : Object.keys(section.keys)
-        .filter(name => !isUnavailable(section.keys[name]!))
-        .slice(0, 3)
+  const groups = (section.oneOf ?? []).map(group =>
+    quotedList(
+      group.filter(name => !isUnavailable(section.keys[name]!)),
+      'or',
+    ),
+  )
+  const needs = [...required.map(name => `"${name}"`), ...groups]
+  return needs.length > 0 ? `a map with ${needs.join(' and ')}` : 'a map'
 }
 
 const isUnavailable = (key: Key): boolean => key.refused !== undefined || key.notBuilt !== undefined

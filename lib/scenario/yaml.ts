@@ -114,6 +114,13 @@ class Reading {
         this.cover({ start, end }, length => ' '.repeat(length))
         continue
       }
+      if (token.type === 'alias' && path.at(-1) === '<<') {
+        const mergeStart = this.text.lastIndexOf('<<', start)
+        this.report('yaml-anchor/merge', {}, { start: mergeStart, end })
+        this.cover({ start, end })
+        this.refused.push({ start: mergeStart, end })
+        continue
+      }
       const range = { start, end: Math.max(end, inFlow ? flowValueEnd(this.text, start) : lineValueEnd(this.text, start)) }
       if (token.type === 'alias') {
         this.report('yaml-anchor/alias', { alias: token.source }, range)
@@ -361,12 +368,8 @@ class Reading {
         start: Math.max(0, this.text.lastIndexOf('-', range.start)),
         end: this.text.lastIndexOf('-', range.start) + 1,
       }
-      if (key !== '')
-        this.report(
-          'yaml-no-value',
-          { key: key.endsWith('[]') ? 'an element of the list' : key },
-          key.endsWith('[]') ? dash : place,
-        )
+      if (key.endsWith('[]')) this.report('yaml-no-value/element', {}, dash)
+      else if (key !== '') this.report('yaml-no-value', { key }, place)
       return undefined
     }
     if (value.type === 'PLAIN' && this.text.slice(range.start, range.end) === 'null') return { kind: 'null', range }
@@ -479,12 +482,9 @@ class Reading {
     const comment = /^[ \t]+(#[^\n\r]*)/.exec(this.original.slice(range.end))
     if (!comment || inFlow || isBalanced(text) || !isBalanced(`${text} ${comment[1]}`)) return
     const start = range.end + comment[0].length - comment[1]!.length
-    this.report(
-      'yaml-comment',
-      { comment: comment[1]!.trimEnd(), rest: text },
-      { start, end: start + comment[1]!.trimEnd().length },
-      { notes: [nextLine] },
-    )
+    let length = 1
+    while (!isBalanced(`${text} ${comment[1]!.slice(0, length)}`)) length++
+    this.report('yaml-comment', { rest: text }, { start, end: start + length }, { notes: [nextLine] })
     this.refused.push(range)
   }
 }
@@ -609,7 +609,11 @@ function outermostFlow(text: string, at: number): Range | undefined {
     if (!token || token.offset > at) return undefined
     if (token.type === 'flow-collection') {
       const closing = token.end.find(end => end.type === 'flow-map-end' || end.type === 'flow-seq-end')
-      const end = closing ? closing.offset + 1 : Math.max(at, token.offset + 1)
+      // Where YAML has lost its way, brackets that belong together tell where the whole ends.
+      const end = Math.max(
+        closing ? closing.offset + 1 : Math.max(at, token.offset + 1),
+        (closingOf(text, token.offset) ?? 0) + 1,
+      )
       return at <= end ? { start: token.offset, end } : undefined
     }
     if (token.type !== 'block-map' && token.type !== 'block-seq') return undefined

@@ -1,0 +1,29 @@
+// What `sluice check` says about broken scenarios, to the letter. See golden.ts.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { brokenScenarios, checkOutput, goodScenarios, outputPath } from './golden.ts'
+
+describe('a broken scenario gives exactly the output beside it', () => {
+  test.each(brokenScenarios())('%s', async path => {
+    const golden = existsSync(outputPath(path))
+      ? readFileSync(outputPath(path), 'utf8')
+      : 'no golden output: node test/golden/update.ts'
+    const { text } = await checkOutput(path)
+    expect(text).toBe(golden)
+    expect(text).toContain(`[${basename(path, '.yml').replace(/\..*/, '')}]`)
+  })
+})
+
+describe('a good scenario gives nothing', () => {
+  test.each(goodScenarios())('%s', async path => {
+    const { text, exitCode } = await checkOutput(path, { CI: 'true' })
+    expect(text).toBe('1 scenario checked: fine\n')
+    expect(exitCode).toBe(0)
+  })
+})
+
+test('every golden output belongs to a scenario', () => {
+  const outputs = readdirSync('test/golden').filter(name => name.endsWith('.txt'))
+  expect(outputs.filter(name => !existsSync(`test/golden/${name.replace(/\.txt$/, '.yml')}`))).toEqual([])
+})

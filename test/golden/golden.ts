@@ -1,0 +1,35 @@
+// Golden files: a broken scenario `ID.yml` beside the exact output of `sluice check`, `ID.txt`. Those in good/ must give nothing.
+// `node test/golden/update.ts` writes the outputs anew; the difference is then read like any other change.
+import { readdirSync } from 'node:fs'
+import { main } from '../../lib/cli/main.ts'
+
+const folder = 'test/golden'
+
+/** Paths relative to the project, in order of their names. */
+export function brokenScenarios(): readonly string[] {
+  return scenariosIn(folder)
+}
+
+export function goodScenarios(): readonly string[] {
+  return scenariosIn(`${folder}/good`)
+}
+
+function scenariosIn(path: string): readonly string[] {
+  const names = readdirSync(path).filter(name => name.endsWith('.yml'))
+  return names.sort().map(name => `${path}/${name}`)
+}
+
+export const outputPath = (scenarioPath: string): string => scenarioPath.replace(/\.yml$/, '.txt')
+
+export async function checkOutput(
+  scenarioPath: string,
+  environment: Record<string, string> = {},
+): Promise<{ readonly text: string; readonly exitCode: number }> {
+  let text = ''
+  const write = (part: string): void => {
+    text += part
+  }
+  const stop = new AbortController().signal
+  const exitCode = await main(['check', scenarioPath], { out: write, error: write, colors: false, environment, stop })
+  return { text, exitCode }
+}
