@@ -1,6 +1,7 @@
 // From a scenario as written to a scenario that is known to be sound: every name resolved, every expression typed, every example read.
 // Sections may refer to each other in any order. Types are found on demand (names.ts); then each part is checked once, in file order.
-import type { Checked, Declaration, Scope } from '../language/checked.ts'
+import type { Declaration, Scope } from '../language/checked.ts'
+import type { Range } from '../language/problem.ts'
 import type { Field, Type } from '../language/types.ts'
 import { reportCycles } from './cycles.ts'
 import { analyseDecision } from './decision/analyse.ts'
@@ -31,7 +32,8 @@ export interface Analysis {
 }
 
 export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): Analysis {
-  const report: Report = createReport(syntax.file, declaration => names.rangeOf(declaration.replace(/^\w+\./, '')))
+  const declarationOf = (declaration: string): Range | undefined => names.rangeOf(declaration.replace(/^\w+\./, ''))
+  const report: Report = createReport(syntax.file, declarationOf)
   const names = createNames(report)
   const uses: Use[] = []
   const scope: Scope = { names, ...(options.strict === undefined ? {} : { strict: options.strict }) }
@@ -64,12 +66,11 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   for (const decisionSyntax of syntax.decisions) {
     const { name } = decisionSyntax
     names.declare(name, 'decision', () => {
-      const { readFile } = options
-      const found = analyseDecision(decisionSyntax, { file: syntax.file, scope, ...(readFile === undefined ? {} : { readFile }) })
+      const found = analyseDecision(decisionSyntax, { file: syntax.file, scope, readFile: options.readFile, declarationOf })
       report.addAll(found.diagnostics)
+      uses.push(...found.expressions.map(checked => ({ owner: name.value, place: `decision "${name.value}"`, checked })))
       if (found.decision === undefined) return { type: { kind: 'error' } }
       decisions.set(name.value, found.decision)
-      uses.push(...usesOfDecision(found.decision))
       return { type: found.decision.type }
     })
   }
@@ -182,15 +183,6 @@ function readFilter({ name, value }: NamedExpression, context: FilterContext): F
 }
 
 const typeOfValue = (value: TextValue): Type => (value.kind === 'template' ? { kind: 'string' } : value.checked.type)
-
-function usesOfDecision({ name, inputs, rows, forEach }: Decision): readonly Use[] {
-  const expressions: Checked[] = [...inputs, ...(forEach === undefined ? [] : [forEach.list])]
-  for (const row of rows) {
-    if (row.when !== undefined) expressions.push(row.when)
-    for (const output of row.outputs) if ('expression' in output) expressions.push(output.expression)
-  }
-  return expressions.map(checked => ({ owner: name, place: `decision "${name}"`, checked }))
-}
 
 /** Words for the first that refers to `now`. */
 function clockReader(uses: readonly Use[]): string | undefined {

@@ -145,20 +145,13 @@ function parseType(text: string, scalar: ScalarText, report: Report): Type {
   return { kind: 'error' }
 }
 
-// Texts of an enum may hold a `=`: what stands before the last one must be a type, else all of it is.
+// Texts of an enum may hold a `=`, too: only one with blanks around it begins a default there.
 function splitDefault(text: string): { readonly typeText: string; readonly literal?: string } {
   const trimmed = text.trim()
-  const first = trimmed.indexOf('=')
-  if (first === -1) return { typeText: trimmed }
-  for (let at = trimmed.lastIndexOf('='); at >= first; at = trimmed.lastIndexOf('=', at - 1)) {
-    const typeText = trimmed.slice(0, at).trim()
-    const isEnum = typeText.includes('|') && !typeText.includes('<')
-    if (typeNamed(typeText) !== undefined && (!isEnum || !typeText.includes('='))) {
-      return { typeText, literal: trimmed.slice(at + 1).trim() }
-    }
-    if (at === 0) break
-  }
-  return { typeText: trimmed.slice(0, first).trim(), literal: trimmed.slice(first + 1).trim() }
+  const equals = /^[^=]*\|/.test(trimmed) && !trimmed.startsWith('list<') && !trimmed.startsWith('map<') ? / =(?: |$)/ : /=/
+  const at = trimmed.search(equals)
+  if (at === -1) return { typeText: trimmed }
+  return { typeText: trimmed.slice(0, at).trim(), literal: trimmed.slice(trimmed.indexOf('=', at) + 1).trim() }
 }
 
 function parseDefault(literal: string, type: Type): { readonly value: unknown } | undefined {
