@@ -46,7 +46,7 @@ export async function runDeployed(
   const outputTopics = [...new Set(reference.expected.map(line => line.topic))].filter(topic => topic !== 'dead-letter')
   const topics = [...outputTopics, deadLetterTopic]
   const partitionCount = Math.max(3, ...reference.records.map(record => record.partition + 1))
-  // Never used before on this broker, and a positive int32: seconds since 2020, and a counter within the second.
+  // Never used before on this broker: seconds since 2020, and a counter within the second.
   const generation = (Math.floor(Date.now() / 1000) - 1_577_836_800) * 10 + (runCount++ % 10)
   await createTopics(
     addresses.kafka,
