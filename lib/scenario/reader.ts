@@ -34,8 +34,7 @@ export function readScenario(file: string, text: string): ReadScenario {
   const top = sections.of(yaml.root)
   const cross = crossChecks(file, sections, top)
   const diagnostics = sortDiagnostics([...yaml.diagnostics, ...structure.diagnostics, ...cross])
-  const isBuilt = !diagnostics.some(({ id }) => id === 'not-built-yet')
-  if (yaml.diagnostics.length > 0 || !structure.isWhole || !isBuilt) return { diagnostics }
+  if (yaml.diagnostics.length > 0 || !structure.isWhole) return { diagnostics }
   const syntax = scenarioSyntax(file, text, sections, top)
   return syntax ? { syntax, diagnostics } : { diagnostics }
 }
@@ -329,11 +328,6 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
     found.push(
       diagnostic('setting-range', { key: 'minimumPollers', needed, found: `"${minimum.text}"` }, { file, range: minimum.range }),
     )
-  }
-  const schema = sections.text(source, 'schema')
-  if (schema && !schema.value.endsWith('.json')) {
-    const notes = [{ message: 'Declare the fields under "event"; records have to be JSON.' }]
-    found.push(diagnostic('not-built-yet', { what: 'A schema of Avro or Protobuf' }, { file, range: schema.range, notes }))
   }
   for (const { name, value } of sections.entries(top, 'decide')) {
     const keys = sections.of(value)
