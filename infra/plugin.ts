@@ -114,7 +114,7 @@ export default class SluicePlugin {
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
         ...lambda.environment,
       }
-      if (settings.vpc !== undefined) lambda.vpc ??= settings.vpc
+      if (settings.vpc !== undefined) lambda.vpc ??= structuredClone(settings.vpc)
     }
   }
 
