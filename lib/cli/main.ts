@@ -1,11 +1,17 @@
 // The command line: which command, its flags, its help. Exit codes: 0 fine, 1 found something, 2 wrong use.
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { nearest } from '../scenario/suggestion.ts'
 import { type Command, type ExitCode, type Flag, type Input, type Terminal, UsageError } from './command.ts'
 
 // A command is loaded when it is called: `check` needs neither esbuild nor a broker's client.
-const commandNames = ['check', 'explain', 'test', 'invoke', 'start'] as const
+const commands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  start: () => import('./start.ts'),
+  check: () => import('./check.ts'),
+  explain: () => import('./explain.ts'),
+  test: () => import('./test.ts'),
+  invoke: () => import('./invoke.ts'),
+}
+const commandNames = Object.keys(commands)
 
 /** Designed, and not there yet. */
 const plannedNames = ['dev', 'replay', 'progress', 'state', 'cost']
@@ -41,10 +47,8 @@ async function run(name: string, words: readonly string[], terminal: Terminal): 
 }
 
 async function commandNamed(name: string): Promise<Command | undefined> {
-  if (!(commandNames as readonly string[]).includes(name) || !existsSync(new URL(`./${name}.ts`, import.meta.url)))
-    return undefined
-  const module: { readonly command: Command } = await import(`./${name}.ts`)
-  return module.command
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  return load && (await load()).command
 }
 
 function readInput(name: string, command: Command, words: readonly string[]): Input {
