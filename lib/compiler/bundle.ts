@@ -98,7 +98,8 @@ export function scenarioPlugin(): Plugin {
 }
 
 function readCheckedScenario(file: string, text: string): Scenario {
-  const { scenario, diagnostics } = checkScenario(file, text)
+  const readFile = (path: string) => readFileSync(resolve(dirname(file), path), 'utf8')
+  const { scenario, diagnostics } = checkScenario(file, text, { readFile })
   if (scenario === undefined) throw new ScenarioErrors(file, text, diagnostics)
   return scenario
 }
@@ -111,9 +112,8 @@ export const plan = deployedPlan(scenarioPlan, process.env)
 `
   if (stores === 'embedded') {
     return `${head}
-import { embed as embedPlan, embedFromEnvironment, outputLine } from './connectors/embedded.ts'
-export { outputLine }
-export const embed = options => embedPlan(plan, options)
+import { embed, embedFromEnvironment, outputLine } from './connectors/embedded.ts'
+export { embed, outputLine }
 export const handler = embedFromEnvironment(plan, process.env)
 `
   }

@@ -1,0 +1,114 @@
+// What happened to each record of a batch, for people: what was looked up, which filter or row decided, what is emitted where.
+import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
+import { interpretedRows } from '../compiler/interpreted.ts'
+import { Failure } from '../plan/failure.ts'
+import type { KafkaEvent } from '../runtime/event.ts'
+import type { Decided } from '../runtime/handler.ts'
+import type { OutputRecord } from '../runtime/ports.ts'
+import { positionOf } from '../scenario/diagnostics.ts'
+import type { Scenario } from '../scenario/scenario.ts'
+import type { ScenarioFile } from './scenario-file.ts'
+
+export interface Trace {
+  readonly scenario: Scenario
+  readonly file: ScenarioFile
+  readonly event: KafkaEvent
+  readonly decided: Decided | undefined
+  readonly outputs: readonly OutputRecord[]
+  readonly outputLine: typeof outputLineOf
+  /** Also what was looked up and what decided. */
+  readonly why: boolean
+  readonly colors: boolean
+}
+
+export function decisionLines(trace: Trace): readonly string[] {
+  const paint = painter(trace.colors)
+  const lines: string[] = []
+  for (const records of Object.values(trace.event.records)) {
+    for (const { topic, partition, offset } of records) {
+      const coordinates = `${topic}-${partition}@${offset}`
+      lines.push(`  ${paint.bold(coordinates)}`)
+      const index = trace.decided?.columns.record.findIndex(record => record.topic === topic && record.partition === partition && record.offset === offset) ?? -1
+      if (index < 0) lines.push(`    ${paint.dim('tombstone: passed over, counts as progress')}`)
+      else lines.push(...recordLines(trace, index, coordinates, paint))
+      lines.push('')
+    }
+  }
+  return lines
+}
+
+type Painter = ReturnType<typeof painter>
+
+function recordLines(trace: Trace, index: number, coordinates: string, paint: Painter): readonly string[] {
+  const lines: string[] = []
+  const { decided, scenario } = trace
+  const emission = decided!.emissions[index]!
+  if (trace.why) lines.push(...lookupLines(trace, index, paint))
+  if (emission.droppedBy !== undefined) lines.push(`    ${paint.yellow('dropped')} by ${emission.droppedBy}${placeOf(trace, emission.droppedBy, paint)}`)
+  else if (trace.why && emission.failure === undefined) lines.push(...decidedLines(trace, index, paint))
+  if (emission.failure !== undefined) {
+    const { reason, message } = emission.failure
+    lines.push(`    ${paint.red('dead letter')} ${reason}: ${message}`)
+  }
+  const outputs = trace.outputs.filter(record => fromOf(trace, record) === coordinates)
+  for (const output of outputs) {
+    const { key, headers, value, idempotencyKey } = JSON.parse(trace.outputLine(output)) as Record<string, string> & { headers: Record<string, string> }
+    const own = Object.entries(headers).filter(([name]) => !name.startsWith('sluice-'))
+    lines.push(`    ${paint.green('→')} ${output.topic}  key ${key === null ? '(none)' : key}${own.map(([name, text]) => `  ${name}: ${text}`).join('')}`)
+    if (emission.failure === undefined) lines.push(`      ${output.value === null ? 'tombstone' : Buffer.from(output.value).toString()}`)
+    else lines.push(`      ${paint.dim(`key, value (${value?.length ?? 0} characters) and headers as received`)}`)
+    lines.push(`      ${paint.dim(`idempotency key ${idempotencyKey}`)}`)
+  }
+  if (outputs.length === 0 && emission.droppedBy === undefined) lines.push(`    ${paint.dim('no sink wants it')}`)
+  return lines
+}
+
+function lookupLines({ scenario, decided }: Trace, index: number, paint: Painter): readonly string[] {
+  return scenario.enrichers.flatMap((enricher, l) => {
+    const found = decided!.columns.lookups[l]![index]
+    if (found === undefined) return []
+    const text = found instanceof Failure ? `${found.reason === 'lookup-missing' ? 'nothing' : found.message} (${found.at})` : valueText(found)
+    return [`    ${paint.dim('looked up')} ${enricher.name}  ${text}`]
+  })
+}
+
+function decidedLines({ scenario, decided }: Trace, index: number, paint: Painter): readonly string[] {
+  const names = scenario.filters.map(({ name }) => name)
+  const lines = names.length === 0 ? [] : [`    ${paint.dim('passed')}    ${names.join(', ')}`]
+  for (const decision of scenario.decisions) {
+    const rows = interpretedRows(scenario, decision, decided!.columns, index)
+    const noun = decision.form === 'table' ? 'row' : 'rule'
+    const chosen = rows.length === 0 ? `no ${noun} holds` : `${noun} ${rows.map(row => row + 1).join(', ')} of ${decision.rows.length} holds`
+    lines.push(`    ${paint.dim('decided')}   ${decision.name}  ${chosen}`)
+  }
+  return lines
+}
+
+function placeOf({ scenario, file }: Trace, name: string, paint: Painter): string {
+  const filter = scenario.filters.find(candidate => candidate.name === name)
+  const declared = filter ?? [...scenario.enrichers, ...scenario.decisions].find(candidate => candidate.name === name)
+  if (declared === undefined) return ''
+  const { line } = positionOf(file.text, declared.range.start)
+  const what = filter === undefined ? 'missing, onMissing: drop' : filter.condition.source.trim().replace(/\s+/g, ' ')
+  return `  ${paint.dim(`${what}  ${file.file}:${line}`)}`
+}
+
+function fromOf(trace: Trace, record: OutputRecord): string {
+  return (JSON.parse(trace.outputLine(record)) as { from: string }).from
+}
+
+function valueText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  return members.map(([name, member]) => `${name} ${short(member)}`).join(', ')
+}
+
+function short(value: unknown): string {
+  const text = typeof value === 'bigint' ? String(value) : typeof value === 'object' ? JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v)) : String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+function painter(colors: boolean) {
+  const paint = (code: number) => (text: string) => (colors ? `\u001b[${code}m${text}\u001b[0m` : text)
+  return { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) }
+}
