@@ -20,7 +20,9 @@ export const command: Command = {
     const planning = plan(scenario)
     if (input.flags.get('format') === 'json') {
       const { roundTrips } = planning
-      terminal.out(`${JSON.stringify({ scenario: scenario.name, topic: scenario.source.topic, roundTrips, steps: explainLines(planning) })}\n`)
+      terminal.out(
+        `${JSON.stringify({ scenario: scenario.name, topic: scenario.source.topic, roundTrips, steps: explainLines(planning) })}\n`,
+      )
     } else terminal.out(`${explain(planning)}\n`)
     return 0
   },

@@ -20,7 +20,12 @@ export const command: Command = {
     event: { kind: 'value', placeholder: 'FILE', about: 'a Lambda event; default: events/SCENARIO.json' },
     lookups: { kind: 'value', placeholder: 'FILE', about: "the embedded store's content; default: events/SCENARIO.lookups.json" },
     why: { kind: 'switch', about: 'shows per record what was looked up and what decided' },
-    format: { kind: 'value', placeholder: 'FORMAT', values: ['text', 'json'], about: 'json: one object a line per output or dead letter' },
+    format: {
+      kind: 'value',
+      placeholder: 'FORMAT',
+      values: ['text', 'json'],
+      about: 'json: one object a line per output or dead letter',
+    },
   },
   arguments: { minimum: 1, maximum: 1 },
   run: (input, terminal) =>
@@ -34,8 +39,15 @@ export const command: Command = {
 }
 
 /** Names of the files with a scenario's sample data. */
-export function samplesOf({ name }: Scenario, given: { readonly event?: string | undefined; readonly lookups?: string | undefined } = {}) {
-  return { eventFile: given.event ?? `events/${name}.json`, lookupsFile: given.lookups ?? `events/${name}.lookups.json`, lookupsGiven: given.lookups !== undefined }
+export function samplesOf(
+  { name }: Scenario,
+  given: { readonly event?: string | undefined; readonly lookups?: string | undefined } = {},
+) {
+  return {
+    eventFile: given.event ?? `events/${name}.json`,
+    lookupsFile: given.lookups ?? `events/${name}.lookups.json`,
+    lookupsGiven: given.lookups !== undefined,
+  }
 }
 
 export interface InvokeOptions {
@@ -84,15 +96,27 @@ export async function invoke(
     return 1
   }
   const recordCount = Object.values(event.records).reduce((count, records) => count + records.length, 0)
-  terminal.out(`${scenario.name}: ${recordCount} records of ${eventFile}, look-ups from ${existsSync(lookupsFile) ? lookupsFile : 'an empty store'}\n\n`)
-  for (const line of decisionLines({ scenario, file, event, decided, outputs: kafka.committed, outputLine, why: format === 'why', colors: terminal.colors })) {
+  terminal.out(
+    `${scenario.name}: ${recordCount} records of ${eventFile}, look-ups from ${existsSync(lookupsFile) ? lookupsFile : 'an empty store'}\n\n`,
+  )
+  for (const line of decisionLines({
+    scenario,
+    file,
+    event,
+    decided,
+    outputs: kafka.committed,
+    outputLine,
+    why: format === 'why',
+    colors: terminal.colors,
+  })) {
     terminal.out(`${line}\n`)
   }
   return 0
 }
 
 function readJson(file: string, what: string): unknown {
-  if (!existsSync(file)) throw new UsageError(`There is no file ${file}; it would hold ${what}. Name another with a flag: npx sluice invoke --help`)
+  if (!existsSync(file))
+    throw new UsageError(`There is no file ${file}; it would hold ${what}. Name another with a flag: npx sluice invoke --help`)
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {

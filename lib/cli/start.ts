@@ -1,6 +1,7 @@
 // `npm start`: the main job on sample events with nothing but Node: scenario → compiled bundle → handler, on embedded stores.
-import { plan } from '../compiler/planning.ts'
+
 import { explain } from '../compiler/explain.ts'
+import { plan } from '../compiler/planning.ts'
 import type { Command } from './command.ts'
 import { loadCompiled, orDiagnostics } from './compiled.ts'
 import { invoke, samplesOf } from './invoke.ts'
@@ -21,7 +22,9 @@ export const command: Command = {
         const startedMs = performance.now()
         const compiled = await loadCompiled(file)
         const elapsedMs = Math.round(performance.now() - startedMs)
-        terminal.out(`── ${name}: ${compiled.scenario.description.trim()}\n   ${file.file}, compiled and bundled in ${elapsedMs} ms; its plan:\n\n`)
+        terminal.out(
+          `── ${name}: ${compiled.scenario.description.trim()}\n   ${file.file}, compiled and bundled in ${elapsedMs} ms; its plan:\n\n`,
+        )
         terminal.out(`${explain(plan(compiled.scenario)).replace(/^/gm, '   ')}\n\n`)
         const exitCode = await invoke(file, compiled, { ...samplesOf(compiled.scenario), format: 'why' }, terminal)
         if (exitCode !== 0) return exitCode

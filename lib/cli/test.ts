@@ -1,6 +1,7 @@
 // `npx sluice test`: the examples of scenario files, compiled and interpreted.
-import type { Scenario } from '../scenario/scenario.ts'
+
 import { positionOf } from '../scenario/diagnostics.ts'
+import type { Scenario } from '../scenario/scenario.ts'
 import { type Command, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadCompiled, loadInterpreted } from './compiled.ts'
 import { type ExampleResult, type ExampleSubject, runExample } from './examples.ts'
@@ -17,7 +18,8 @@ export const command: Command = {
   arguments: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
   run: async (input, terminal) => {
     const files = input.arguments.length > 0 ? input.arguments.map(openScenario) : allScenarios()
-    if (files.length === 0) throw new UsageError('There is no scenario: functions/ holds no .yml file. Name one: npx sluice test FILE')
+    if (files.length === 0)
+      throw new UsageError('There is no scenario: functions/ holds no .yml file. Name one: npx sluice test FILE')
     let passed = 0
     let failed = 0
     for (const file of files) {
@@ -66,12 +68,16 @@ async function testScenario(file: ScenarioFile, terminal: Terminal): Promise<{ p
 /** What no example reaches: filters that never drop, sinks that never get anything. */
 function coverage(scenario: Scenario, results: readonly ExampleResult[]): string {
   const steps = results.flatMap(result => result.covered)
-  const filters = [...scenario.filters, ...[...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop')].map(({ name }) => name)
+  const filters = [
+    ...scenario.filters,
+    ...[...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop'),
+  ].map(({ name }) => name)
   const sinks = scenario.sinks.map(({ name }) => name)
   const dropping = new Set(steps.map(step => step.droppedBy))
   const emitting = new Set(steps.flatMap(step => step.sinks))
   const uncovered = [...filters.filter(name => !dropping.has(name)), ...sinks.filter(name => !emitting.has(name))]
-  const covered = (names: readonly string[], seen: ReadonlySet<string | undefined>) => `${names.filter(name => seen.has(name)).length} of ${names.length}`
+  const covered = (names: readonly string[], seen: ReadonlySet<string | undefined>) =>
+    `${names.filter(name => seen.has(name)).length} of ${names.length}`
   const counts = `covered: filters ${covered(filters, dropping)}, sinks ${covered(sinks, emitting)}`
   return uncovered.length === 0 ? counts : `${counts}; not yet: ${uncovered.join(', ')}`
 }

@@ -1,6 +1,7 @@
 // What happened to each record of a batch, for people: what was looked up, which filter or row decided, what is emitted where.
-import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
+
 import { interpretedRows } from '../compiler/interpreted.ts'
+import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
 import { Failure } from '../plan/failure.ts'
 import type { KafkaEvent } from '../runtime/event.ts'
 import type { Decided } from '../runtime/handler.ts'
@@ -28,7 +29,10 @@ export function decisionLines(trace: Trace): readonly string[] {
     for (const { topic, partition, offset } of records) {
       const coordinates = `${topic}-${partition}@${offset}`
       lines.push(`  ${paint.bold(coordinates)}`)
-      const index = trace.decided?.columns.record.findIndex(record => record.topic === topic && record.partition === partition && record.offset === offset) ?? -1
+      const index =
+        trace.decided?.columns.record.findIndex(
+          record => record.topic === topic && record.partition === partition && record.offset === offset,
+        ) ?? -1
       if (index < 0) lines.push(`    ${paint.dim('tombstone: passed over, counts as progress')}`)
       else lines.push(...recordLines(trace, index, coordinates, paint))
       lines.push('')
@@ -44,7 +48,8 @@ function recordLines(trace: Trace, index: number, coordinates: string, paint: Pa
   const { decided, scenario } = trace
   const emission = decided!.emissions[index]!
   if (trace.why) lines.push(...lookupLines(trace, index, paint))
-  if (emission.droppedBy !== undefined) lines.push(`    ${paint.yellow('dropped')} by ${emission.droppedBy}${placeOf(trace, emission.droppedBy, paint)}`)
+  if (emission.droppedBy !== undefined)
+    lines.push(`    ${paint.yellow('dropped')} by ${emission.droppedBy}${placeOf(trace, emission.droppedBy, paint)}`)
   else if (trace.why && emission.failure === undefined) lines.push(...decidedLines(trace, index, paint))
   if (emission.failure !== undefined) {
     const { reason, message } = emission.failure
@@ -52,10 +57,15 @@ function recordLines(trace: Trace, index: number, coordinates: string, paint: Pa
   }
   const outputs = trace.outputs.filter(record => fromOf(trace, record) === coordinates)
   for (const output of outputs) {
-    const { key, headers, value, idempotencyKey } = JSON.parse(trace.outputLine(output)) as Record<string, string> & { headers: Record<string, string> }
+    const { key, headers, value, idempotencyKey } = JSON.parse(trace.outputLine(output)) as Record<string, string> & {
+      headers: Record<string, string>
+    }
     const own = Object.entries(headers).filter(([name]) => !name.startsWith('sluice-'))
-    lines.push(`    ${paint.green('→')} ${output.topic}  key ${key === null ? '(none)' : key}${own.map(([name, text]) => `  ${name}: ${text}`).join('')}`)
-    if (emission.failure === undefined) lines.push(`      ${output.value === null ? 'tombstone' : Buffer.from(output.value).toString()}`)
+    lines.push(
+      `    ${paint.green('→')} ${output.topic}  key ${key === null ? '(none)' : key}${own.map(([name, text]) => `  ${name}: ${text}`).join('')}`,
+    )
+    if (emission.failure === undefined)
+      lines.push(`      ${output.value === null ? 'tombstone' : Buffer.from(output.value).toString()}`)
     else lines.push(`      ${paint.dim(`key, value (${value?.length ?? 0} characters) and headers as received`)}`)
     lines.push(`      ${paint.dim(`idempotency key ${idempotencyKey}`)}`)
   }
@@ -67,7 +77,10 @@ function lookupLines({ scenario, decided }: Trace, index: number, paint: Painter
   return scenario.enrichers.flatMap((enricher, l) => {
     const found = decided!.columns.lookups[l]![index]
     if (found === undefined) return []
-    const text = found instanceof Failure ? `${found.reason === 'lookup-missing' ? 'nothing' : found.message} (${found.at})` : valueText(found)
+    const text =
+      found instanceof Failure
+        ? `${found.reason === 'lookup-missing' ? 'nothing' : found.message} (${found.at})`
+        : valueText(found)
     return [`    ${paint.dim('looked up')} ${enricher.name}  ${text}`]
   })
 }
@@ -78,7 +91,8 @@ function decidedLines({ scenario, decided }: Trace, index: number, paint: Painte
   for (const decision of scenario.decisions) {
     const rows = interpretedRows(scenario, decision, decided!.columns, index)
     const noun = decision.form === 'table' ? 'row' : 'rule'
-    const chosen = rows.length === 0 ? `no ${noun} holds` : `${noun} ${rows.map(row => row + 1).join(', ')} of ${decision.rows.length} holds`
+    const chosen =
+      rows.length === 0 ? `no ${noun} holds` : `${noun} ${rows.map(row => row + 1).join(', ')} of ${decision.rows.length} holds`
     lines.push(`    ${paint.dim('decided')}   ${decision.name}  ${chosen}`)
   }
   return lines
@@ -104,7 +118,12 @@ function valueText(value: unknown): string {
 }
 
 function short(value: unknown): string {
-  const text = typeof value === 'bigint' ? String(value) : typeof value === 'object' ? JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v)) : String(value)
+  const text =
+    typeof value === 'bigint'
+      ? String(value)
+      : typeof value === 'object'
+        ? JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))
+        : String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 

@@ -52,14 +52,21 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
   const text = readFileSync(file, 'utf8')
   const scenario = readCheckedScenario(file, text)
   const result = await build({
-    stdin: { contents: entryModule(scenario, resolve(file), options.stores), resolveDir: lib, sourcefile: `${scenario.name}.entry.ts`, loader: 'ts' },
+    stdin: {
+      contents: entryModule(scenario, resolve(file), options.stores),
+      resolveDir: lib,
+      sourcefile: `${scenario.name}.entry.ts`,
+      loader: 'ts',
+    },
     bundle: true,
     platform: 'node',
     target: 'node22',
     format: 'esm',
     minify: options.minify ?? false,
     // A few dependencies are CommonJS and call require for Node's own modules.
-    banner: { js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);",
+    },
     mainFields: ['module', 'main'],
     conditions: ['node', 'import'],
     legalComments: 'none',
@@ -89,7 +96,8 @@ export function scenarioPlugin(): Plugin {
           const scenario = readCheckedScenario(file, readFileSync(path, 'utf8'))
           return { contents: generateModule(plan(scenario), runTimePaths), loader: 'js', resolveDir: dirname(path) }
         } catch (error) {
-          if (error instanceof ScenarioErrors) return { errors: error.diagnostics.filter(({ severity }) => severity === 'error').map(d => messageOf(d, error)) }
+          if (error instanceof ScenarioErrors)
+            return { errors: error.diagnostics.filter(({ severity }) => severity === 'error').map(d => messageOf(d, error)) }
           throw error
         }
       })
@@ -131,11 +139,19 @@ function messageOf(diagnostic: Diagnostic, { file, text }: ScenarioErrors): Part
   return {
     text: `${diagnostic.message} [${diagnostic.id}]`,
     location: locationOf(diagnostic.range, file, text, diagnostic.suggestion),
-    notes: diagnostic.notes.map(note => ({ text: note.message, ...(note.range && { location: locationOf(note.range, file, text) }) })),
+    notes: diagnostic.notes.map(note => ({
+      text: note.message,
+      ...(note.range && { location: locationOf(note.range, file, text) }),
+    })),
   }
 }
 
-function locationOf(range: { start: number; end: number }, file: string, text: string, suggestion?: string): Partial<Message['location'] & object> {
+function locationOf(
+  range: { start: number; end: number },
+  file: string,
+  text: string,
+  suggestion?: string,
+): Partial<Message['location'] & object> {
   const lineStart = text.lastIndexOf('\n', range.start - 1) + 1
   const lineEnd = text.indexOf('\n', range.start)
   const lineText = text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd)

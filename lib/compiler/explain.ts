@@ -15,7 +15,9 @@ export function explain(planning: Planning): string {
   const namesWidth = widest(lines.filter(line => line.detail !== '').map(line => line.names)) + 2
   return [
     heading(planning.scenario),
-    ...lines.map(({ step, names, detail }) => `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd()),
+    ...lines.map(({ step, names, detail }) =>
+      `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd(),
+    ),
     `  ${total(planning.roundTrips)}`,
   ].join('\n')
 }
@@ -49,7 +51,13 @@ function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): read
     case 'filter':
       return [{ step: 'filter', names: stage.conditions.map(conditionName).join(', '), detail: '' }]
     case 'fetch':
-      return [{ step: `fetch ${fetchNumber}`, names: stage.lookups.map(({ enricher }) => enricher.name).join(', '), detail: fetchDetail(stage.lookups, scenario) }]
+      return [
+        {
+          step: `fetch ${fetchNumber}`,
+          names: stage.lookups.map(({ enricher }) => enricher.name).join(', '),
+          detail: fetchDetail(stage.lookups, scenario),
+        },
+      ]
   }
 }
 
@@ -80,8 +88,14 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
       .join(', ')
   const single = counted(lookups.filter(({ enricher }) => enricher.forEach === undefined))
   const perElement = counted(lookups.filter(({ enricher }) => enricher.forEach !== undefined))
-  const redis = [...(single ? [`${single} per record`] : []), ...(perElement ? [`${perElement} per element`] : []), 'one pipeline'].join(', ')
-  const cached = lookups.filter(({ enricher }) => enricher.cacheMs > 0).map(({ enricher }) => `${enricher.name} cached ${durationText(enricher.cacheMs)}`)
+  const redis = [
+    ...(single ? [`${single} per record`] : []),
+    ...(perElement ? [`${perElement} per element`] : []),
+    'one pipeline',
+  ].join(', ')
+  const cached = lookups
+    .filter(({ enricher }) => enricher.cacheMs > 0)
+    .map(({ enricher }) => `${enricher.name} cached ${durationText(enricher.cacheMs)}`)
   const alsoFor = lookups
     .filter(({ onDroppedSinks }) => onDroppedSinks.length > 0)
     .map(({ enricher, onDroppedSinks }) => `${enricher.name} also for ${onDroppedSinks.map(sink => sink.name).join(', ')}`)

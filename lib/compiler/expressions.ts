@@ -27,17 +27,35 @@ export interface GeneratedFunction {
 }
 
 /** A function that gives the expression's value, undefined where it is missing, or a Failure. `at` names the place: `filter adult`. */
-export function expressionFunction(module: ModuleText, checked: Checked, names: NameTable, word: string, at: string): GeneratedFunction {
+export function expressionFunction(
+  module: ModuleText,
+  checked: Checked,
+  names: NameTable,
+  word: string,
+  at: string,
+): GeneratedFunction {
   return generate(module, [checked], names, word, at, code => `return ${code(checked)}`)
 }
 
 /** A function that gives a text with holes; undefined where a hole is missing. */
-export function templateFunction(module: ModuleText, template: Template, names: NameTable, word: string, at: string): GeneratedFunction {
+export function templateFunction(
+  module: ModuleText,
+  template: Template,
+  names: NameTable,
+  word: string,
+  at: string,
+): GeneratedFunction {
   return generate(module, checkedOf({ kind: 'template', template }), names, word, at, code => templateStatements(template, code))
 }
 
 /** A function that gives a key or header as text; undefined where it is missing. */
-export function textFunction(module: ModuleText, value: Value & { kind: 'expression' | 'template' }, names: NameTable, word: string, at: string) {
+export function textFunction(
+  module: ModuleText,
+  value: Value & { kind: 'expression' | 'template' },
+  names: NameTable,
+  word: string,
+  at: string,
+) {
   if (value.kind === 'template') return templateFunction(module, value.template, names, word, at)
   const { checked } = value
   return generate(module, [checked], names, word, at, code => {
@@ -165,7 +183,9 @@ export function generate(
     onFailure = `\n  if (${test}) return ${slow}(${parameters}, ${accesses.map(access => access.local).join(', ')})`
   }
   const locals = accesses.map(access => `\n  const ${access.local} = ${access.code}`).join('')
-  const guarded = straight.canFail ? `try {\n  ${straight.text}\n  } catch (e) {\n    return failureOf(e, ${place})\n  }` : straight.text
+  const guarded = straight.canFail
+    ? `try {\n  ${straight.text}\n  } catch (e) {\n    return failureOf(e, ${place})\n  }`
+    : straight.text
   module.add(`function ${name}(${parameters}) {${locals}${onFailure}\n  ${guarded}\n}`)
   return { name, call: `${name}(${parameters})`, mayFail: straight.canFail || failing.length > 0 }
 
@@ -203,7 +223,9 @@ function addConstant(module: ModuleText, name: string, code: string): void {
 }
 
 /** JavaScript of one of the function's expressions; `withFailure` also tells whether it can throw. */
-export type Code = ((checked: Checked) => string) & { readonly withFailure: (checked: Checked) => { readonly code: string; readonly canFail: boolean } }
+export type Code = ((checked: Checked) => string) & {
+  readonly withFailure: (checked: Checked) => { readonly code: string; readonly canFail: boolean }
+}
 
 function templateStatements(template: Template, code: Code): string {
   return `return ${mayBeMissing(template) ? optionalTemplateCode(template, code) : templateCode(template, code)}`
@@ -212,7 +234,11 @@ function templateStatements(template: Template, code: Code): string {
 function templateCode(template: Template, code: Code): string {
   const parts = template.parts.map(part => (typeof part === 'string' ? JSON.stringify(part) : textCode(part.type, code(part))))
   // An empty text first, so that a single hole is a text and + never adds numbers.
-  return parts.length === 0 ? `''` : typeof template.parts[0] === 'string' || parts.length === 1 ? parts.join(' + ') : `'' + ${parts.join(' + ')}`
+  return parts.length === 0
+    ? `''`
+    : typeof template.parts[0] === 'string' || parts.length === 1
+      ? parts.join(' + ')
+      : `'' + ${parts.join(' + ')}`
 }
 
 // Arrow function: the holes are evaluated once, and the first that is missing ends it.

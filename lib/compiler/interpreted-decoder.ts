@@ -64,7 +64,13 @@ function decodeObject(fields: ReadonlyMap<string, Field>, json: unknown, path: s
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return wrongType(path, 'object', json)
   const names = [...fields.keys()]
   const values = collect(
-    names.map(name => decodeField(fields.get(name)!, Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : undefined, join(path, name))),
+    names.map(name =>
+      decodeField(
+        fields.get(name)!,
+        Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : undefined,
+        join(path, name),
+      ),
+    ),
   )
   if (!Array.isArray(values)) return values
   const object = {}

@@ -2,8 +2,8 @@
 // tests. Nothing here is clever, and nothing here reaches a bundle.
 import type { Checked } from '../language/checked.ts'
 import { interpret } from '../language/interpreter.ts'
-import { timestampOfMillis } from '../language/standard/time.ts'
 import * as std from '../language/standard/output.ts'
+import { timestampOfMillis } from '../language/standard/time.ts'
 import type { Type } from '../language/types.ts'
 import {
   decisionMissing,
@@ -34,7 +34,8 @@ export function interpretedPlan(planning: Planning): Plan {
   const { scenario } = planning
   const { source } = scenario
   const world = new Interpreted(scenario)
-  const decodeObject = (type: Type) => (json: unknown, path: string) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>
+  const decodeObject = (type: Type) => (json: unknown, path: string) =>
+    decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>
   return {
     scenario: scenario.name,
     file: scenario.file,
@@ -53,15 +54,24 @@ export function interpretedPlan(planning: Planning): Plan {
         case 'fetch':
           return { kind: 'fetch', lookups: stage.lookups.map(({ enricher }) => scenario.enrichers.indexOf(enricher)) }
         case 'filter':
-          return { kind: 'filter', names: stage.conditions.map(({ name }) => name), run: columns => world.filter(columns, stage.conditions) }
+          return {
+            kind: 'filter',
+            names: stage.conditions.map(({ name }) => name),
+            run: columns => world.filter(columns, stage.conditions),
+          }
         case 'decide':
           return { kind: 'decide', names: stage.decisions.map(({ decision }) => decision.name), run: () => undefined }
       }
     }),
-    sinks: scenario.sinks.map((sink): SinkPlan => ({ name: sink.name, emit: (columns, i, outputs) => world.emit(sink, columns, i, outputs) })),
+    sinks: scenario.sinks.map(
+      (sink): SinkPlan => ({ name: sink.name, emit: (columns, i, outputs) => world.emit(sink, columns, i, outputs) }),
+    ),
     conditions: planning.stages.flatMap(stage =>
       stage.kind === 'filter'
-        ? stage.conditions.map(condition => ({ name: condition.name, verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i) }))
+        ? stage.conditions.map(condition => ({
+            name: condition.name,
+            verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i),
+          }))
         : [],
     ),
     valueCount: 0,
@@ -89,22 +99,34 @@ class Interpreted {
   lookup(enricher: Enricher, planning: Planning): LookupPlan {
     const { name, lookup, fields, onMissing, onError, timeoutMs, cacheMs, type } = enricher
     const at = `look-up ${name}`
-    const planned = planning.stages.flatMap(stage => (stage.kind === 'fetch' ? stage.lookups : [])).find(candidate => candidate.enricher === enricher)
+    const planned = planning.stages
+      .flatMap(stage => (stage.kind === 'fetch' ? stage.lookups : []))
+      .find(candidate => candidate.enricher === enricher)
     const missing = (key: string | undefined): unknown => {
       if (lookup.kind === 'member') return false
-      return onMissing === 'empty' ? objectOf(fields.entries().map(([field, { default: fallback }]) => [field, fallback])) : lookupMissing(name, key)
+      return onMissing === 'empty'
+        ? objectOf(fields.entries().map(([field, { default: fallback }]) => [field, fallback]))
+        : lookupMissing(name, key)
     }
     return {
       name,
       store: 'redis',
-      command: lookup.kind === 'hash' ? { kind: 'hash', fields: [...fields.keys()] } : { kind: lookup.kind === 'member' ? 'member' : 'string' },
+      command:
+        lookup.kind === 'hash'
+          ? { kind: 'hash', fields: [...fields.keys()] }
+          : { kind: lookup.kind === 'member' ? 'member' : 'string' },
       key: (columns, i) => this.#guarded(at, () => this.#template(lookup.key, columns, i)),
-      ...(lookup.kind === 'member' && { member: (columns: Columns, i: number) => this.#guarded(at, () => this.#template(lookup.member, columns, i)) }),
+      ...(lookup.kind === 'member' && {
+        member: (columns: Columns, i: number) => this.#guarded(at, () => this.#template(lookup.member, columns, i)),
+      }),
       needed: (columns, i) => {
         if (planned === undefined) return false
         if (planned.onDroppedSinks.length > 0) return columns.status[i] !== 3
         if (planned.byFilters) return (columns.status[i]! & 1) === 0
-        return columns.status[i] === 0 && (planned.gates === undefined || planned.gates.some(sink => this.#when(sink, columns, i) === true))
+        return (
+          columns.status[i] === 0 &&
+          (planned.gates === undefined || planned.gates.some(sink => this.#when(sink, columns, i) === true))
+        )
       },
       decode: (answer, key) => decodeAnswer(enricher, answer, key, missing, type),
       missing,
@@ -127,11 +149,21 @@ class Interpreted {
     return made instanceof Failure ? made : undefined
   }
 
-  #output(sink: Sink, columns: Columns, i: number, elements: Elements, outputs: Parameters<SinkPlan['emit']>[2]): Failure | undefined {
+  #output(
+    sink: Sink,
+    columns: Columns,
+    i: number,
+    elements: Elements,
+    outputs: Parameters<SinkPlan['emit']>[2],
+  ): Failure | undefined {
     if (sink.when !== undefined && this.#expression(sink.when, columns, i, elements) !== true) return undefined
     const topic = this.#template(sink.topic, columns, i, elements) as string
     if (sink.among !== undefined && !sink.among.includes(topic)) {
-      return new Failure('topic-not-listed', `topic of sink ${sink.name}`, `the topic of sink "${sink.name}" is not among those listed`)
+      return new Failure(
+        'topic-not-listed',
+        `topic of sink ${sink.name}`,
+        `the topic of sink "${sink.name}" is not among those listed`,
+      )
     }
     outputs.push({
       topic,
@@ -140,7 +172,12 @@ class Interpreted {
         const text = this.#text(value, columns, i, elements)
         return text === undefined ? [] : [[name, text] as const]
       }),
-      value: sink.value.kind === 'bytes' ? columns.record[i]!.value : sink.value.kind === 'null' ? null : this.#json(sink.value, columns, i, elements)!,
+      value:
+        sink.value.kind === 'bytes'
+          ? columns.record[i]!.value
+          : sink.value.kind === 'null'
+            ? null
+            : this.#json(sink.value, columns, i, elements)!,
     })
     return undefined
   }
@@ -190,7 +227,9 @@ class Interpreted {
       (checked, valueOf) => interpret(checked, valueOf),
     )
     if (found !== undefined) return found
-    return decision.onMissing === 'empty' ? objectOf(decision.outputs.map(({ name }) => [name, undefined])) : decisionMissing(decision.name)
+    return decision.onMissing === 'empty'
+      ? objectOf(decision.outputs.map(({ name }) => [name, undefined]))
+      : decisionMissing(decision.name)
   }
 
   #expression(checked: Checked, columns: Columns, i: number, elements: Elements): unknown {
@@ -252,7 +291,10 @@ class Interpreted {
       case 'list':
         return `[${value.items.map(item => this.#json(item, columns, i, elements)).join(',')}]`
       case 'map': {
-        const spread = value.spread === undefined ? '' : this.#json({ kind: 'expression', checked: value.spread }, columns, i, elements)!.slice(1, -1)
+        const spread =
+          value.spread === undefined
+            ? ''
+            : this.#json({ kind: 'expression', checked: value.spread }, columns, i, elements)!.slice(1, -1)
         const members = value.entries.flatMap(entry => {
           const json = this.#json(entry.value, columns, i, elements)
           return json === undefined ? [] : [`${JSON.stringify(entry.name)}:${json}`]
@@ -271,13 +313,26 @@ class Interpreted {
   }
 }
 
-function decodeAnswer({ name, lookup, fields }: Enricher, answer: LookupAnswer, key: string, missing: (key: string | undefined) => unknown, type: Type): unknown {
+function decodeAnswer(
+  { name, lookup, fields }: Enricher,
+  answer: LookupAnswer,
+  key: string,
+  missing: (key: string | undefined) => unknown,
+  type: Type,
+): unknown {
   if (lookup.kind === 'json') {
-    return decodeJsonLookup(name, answer, key, (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>, missing)
+    return decodeJsonLookup(
+      name,
+      answer,
+      key,
+      (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>,
+      missing,
+    )
   }
   if (lookup.kind === 'member') return typeof answer === 'boolean' ? answer : invalidLookup(name, key, kindFound(answer))
   const texts = lookup.kind === 'string' ? [answer] : answer
-  if (!Array.isArray(texts) || texts.some(text => text !== null && typeof text !== 'string')) return invalidLookup(name, key, kindFound(answer))
+  if (!Array.isArray(texts) || texts.some(text => text !== null && typeof text !== 'string'))
+    return invalidLookup(name, key, kindFound(answer))
   if (texts.every(text => text === null)) return missing(key)
   const values: [string, unknown][] = []
   for (const [k, [field, declared]] of [...fields].entries()) {
@@ -296,7 +351,8 @@ function decodeAnswer({ name, lookup, fields }: Enricher, answer: LookupAnswer, 
 
 function decodeKey(type: Type, bytes: Uint8Array | null): unknown {
   if (bytes === null) return missingField('key', type.kind, null)
-  if (type.kind === 'object') return decodeJsonKey(bytes, (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>)
+  if (type.kind === 'object')
+    return decodeJsonKey(bytes, (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>)
   const text = textOfBytes(bytes)
   const key = text === undefined ? undefined : decodeText(type, text)
   return key === undefined ? wrongType('key', type.kind, '') : key
@@ -307,7 +363,8 @@ function decodeHeaders(type: Type & { kind: 'object' }, headers: readonly Header
   for (const [field, declared] of type.fields) {
     const header = headers.findLast(({ name, value }) => name === field && value !== null)
     if (header === undefined) {
-      if (declared.default === undefined && !declared.optional) return missingField(`headers.${field}`, declared.type.kind, undefined)
+      if (declared.default === undefined && !declared.optional)
+        return missingField(`headers.${field}`, declared.type.kind, undefined)
       values.push([field, declared.default])
       continue
     }
@@ -373,6 +430,7 @@ function textOf(type: Type, value: unknown): string {
 
 function objectOf(entries: Iterable<readonly [string, unknown]>): object {
   const object = {}
-  for (const [name, value] of entries) Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+  for (const [name, value] of entries)
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
   return object
 }

@@ -66,7 +66,9 @@ class Generator {
     const steps = this.#planning.stages.map(stage => this.#step(stage))
     const conditions = this.#planning.stages.flatMap(stage =>
       stage.kind === 'filter'
-        ? stage.conditions.map(condition => `{ name: ${JSON.stringify(condition.name)}, verdict: (c, i) => ${this.#verdict(condition)} }`)
+        ? stage.conditions.map(
+            condition => `{ name: ${JSON.stringify(condition.name)}, verdict: (c, i) => ${this.#verdict(condition)} }`,
+          )
         : [],
     )
     const emits = sinks.map(sink => this.#sink(sink))
@@ -134,7 +136,8 @@ export default {
     const variable = variables.find(candidate => candidate.name === name)
     if (variable !== undefined) return this.#kept(name, this.#variable(variable))
     const filter = filters.find(candidate => candidate.name === name)
-    if (filter !== undefined) return this.#kept(name, expressionFunction(this.#module, filter.condition, this.#names, name, `filter ${name}`))
+    if (filter !== undefined)
+      return this.#kept(name, expressionFunction(this.#module, filter.condition, this.#names, name, `filter ${name}`))
     const decision = decisions.find(candidate => candidate.name === name)
     if (decision !== undefined) return this.#kept(name, this.#decision(decision))
     throw new Error(`"${name}" is no name of ${this.#scenario.file}`)
@@ -204,7 +207,9 @@ export default {
       `store: 'redis'`,
       `command: ${command}`,
       `key: ${key.name}`,
-      ...(lookup.kind === 'member' ? [`member: ${templateFunction(this.#module, lookup.member, this.#names, `${name}_member`, at).name}`] : []),
+      ...(lookup.kind === 'member'
+        ? [`member: ${templateFunction(this.#module, lookup.member, this.#names, `${name}_member`, at).name}`]
+        : []),
       `needed: ${this.#needed(this.#demandOf(name))}`,
       `decode: ${this.#answerDecoder(enricher, missing)}`,
       `missing: ${missing}`,
@@ -235,7 +240,9 @@ export default {
 }`)
         return decode
       case 'member':
-        this.#module.add(`function ${decode}(answer, key) {\n  if (typeof answer !== 'boolean') ${broken('kindFound(answer)')}\n  return answer\n}`)
+        this.#module.add(
+          `function ${decode}(answer, key) {\n  if (typeof answer !== 'boolean') ${broken('kindFound(answer)')}\n  return answer\n}`,
+        )
         return decode
       case 'string':
         this.#module.add(`function ${decode}(answer, key) {
@@ -256,7 +263,13 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
     }
   }
 
-  #textField(field: string, { type, optional, default: fallback }: Field, text: string, index: number, broken: (detail: string) => string): string {
+  #textField(
+    field: string,
+    { type, optional, default: fallback }: Field,
+    text: string,
+    index: number,
+    broken: (detail: string) => string,
+  ): string {
     const f = `f${index}`
     const absent =
       fallback !== undefined ? `${f} = ${literalCode(fallback)}` : optional ? '' : broken(JSON.stringify(`it has no "${field}"`))
@@ -270,8 +283,7 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
 
   #demandOf(name: string): Demand {
     for (const stage of this.#planning.stages) {
-      const planned =
-        stage.kind === 'fetch' ? stage.lookups.find(({ enricher }) => enricher.name === name) : undefined
+      const planned = stage.kind === 'fetch' ? stage.lookups.find(({ enricher }) => enricher.name === name) : undefined
       if (planned !== undefined) return planned
     }
     return { byFilters: false, sinks: [], onDroppedSinks: [], gates: undefined }
@@ -293,15 +305,27 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
         return `{ kind: 'fetch', lookups: [${indexes.join(', ')}] }`
       }
       case 'filter': {
-        const judgements = stage.conditions.map(condition => `    judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})`)
-        return this.#loop('filter', stage.conditions.map(({ name }) => name), '(c.status[i] & 1) === 0', judgements.join('\n    if ((c.status[i] & 1) !== 0) continue\n'))
+        const judgements = stage.conditions.map(
+          condition => `    judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})`,
+        )
+        return this.#loop(
+          'filter',
+          stage.conditions.map(({ name }) => name),
+          '(c.status[i] & 1) === 0',
+          judgements.join('\n    if ((c.status[i] & 1) !== 0) continue\n'),
+        )
       }
       case 'decide': {
         // A decision is computed where it is first read; this step does it for all records that will read it, straight after its inputs.
         const names = stage.decisions.map(({ decision }) => decision.name)
         const early = stage.decisions.some(({ byFilters, onDroppedSinks }) => byFilters || onDroppedSinks.length > 0)
         const kept = names.filter(name => (this.#useCounts.get(name) ?? 0) >= 2)
-        return this.#loop('decide', names, early ? '(c.status[i] & 1) === 0' : 'c.status[i] === 0', kept.map(name => `    ${this.#access(name).code}`).join('\n'))
+        return this.#loop(
+          'decide',
+          names,
+          early ? '(c.status[i] & 1) === 0' : 'c.status[i] === 0',
+          kept.map(name => `    ${this.#access(name).code}`).join('\n'),
+        )
       }
     }
   }
@@ -374,7 +398,10 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
       statements.push('if (!when) return undefined')
     }
     const topic = this.#topic(sink, names, local, statements)
-    const key = sink.key === undefined ? 'undefined' : local('key', textFunction(this.#module, sink.key, names, `${name}_key`, `key of sink ${name}`))
+    const key =
+      sink.key === undefined
+        ? 'undefined'
+        : local('key', textFunction(this.#module, sink.key, names, `${name}_key`, `key of sink ${name}`))
     const headers = this.#headers(sink, names, local, statements)
     const value =
       sink.value.kind === 'bytes'
@@ -400,7 +427,10 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
     if (headers.length === 0) return this.#module.constant('noHeaders', 'Object.freeze([])')
     statements.push('const headers = []')
     headers.forEach((header, h) => {
-      const text = local(`h${h}`, textFunction(this.#module, header.value, names, `${name}_header`, `header ${header.name} of sink ${name}`))
+      const text = local(
+        `h${h}`,
+        textFunction(this.#module, header.value, names, `${name}_header`, `header ${header.name} of sink ${name}`),
+      )
       // What may be missing is left out.
       statements.push(`if (${text} !== undefined) headers.push([${JSON.stringify(header.name)}, ${text}])`)
     })
@@ -448,7 +478,9 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
     if (${f} === undefined) return wrongType(${path}, ${JSON.stringify(declared.type.kind)}, '')
   }`
     })
-    this.#module.add(`function ${decode}(headers) {\n${fields.join('\n')}\n  return ${objectCode(type.fields, index => `f${index}`)}\n}`)
+    this.#module.add(
+      `function ${decode}(headers) {\n${fields.join('\n')}\n  return ${objectCode(type.fields, index => `f${index}`)}\n}`,
+    )
     return decode
   }
 }
@@ -494,10 +526,15 @@ function countUses({ enrichers, variables, filters, decisions, sinks }: Scenario
   const count = (names: readonly string[]) => {
     for (const name of new Set(names)) counts.set(name, (counts.get(name) ?? 0) + 1)
   }
-  for (const { lookup } of enrichers) count([...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : [])])
+  for (const { lookup } of enrichers)
+    count([...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : [])])
   for (const { value } of variables) count(referencesOf(value))
   for (const { name, condition } of filters) count([...referencesOf(condition), name])
-  for (const decision of decisions) count([...decisionExpressions(decision).flatMap(referencesOf), ...(decision.onMissing === 'drop' || decision.onMissing === 'deadLetter' ? [decision.name] : [])])
+  for (const decision of decisions)
+    count([
+      ...decisionExpressions(decision).flatMap(referencesOf),
+      ...(decision.onMissing === 'drop' || decision.onMissing === 'deadLetter' ? [decision.name] : []),
+    ])
   // A sink's parts are functions of their own, and its `when` may be asked for look-ups, too.
   for (const sink of sinks) {
     const parts = [sink.topic, sink.when, sink.forEach, sink.key, sink.value, ...sink.headers.map(header => header.value)]

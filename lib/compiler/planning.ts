@@ -47,7 +47,9 @@ export interface Demand {
 export function plan(scenario: Scenario): Planning {
   const graph = referenceGraph(scenario)
   const conditions = conditionsOf(scenario)
-  const filterNeeds = graph.closure(conditions.flatMap(condition => (condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name])))
+  const filterNeeds = graph.closure(
+    conditions.flatMap(condition => (condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name])),
+  )
   const sinkNeeds = new Map(scenario.sinks.map(sink => [sink, graph.closure(sinkReferences(sink))]))
   const demandOf = (name: string): Demand => {
     const leading = scenario.sinks.filter(sink => sinkNeeds.get(sink)!.has(name))
@@ -65,7 +67,11 @@ export function plan(scenario: Scenario): Planning {
   const stages: Stage[] = []
   const done = new Set<string>()
   const judged = new Set<Condition>()
-  const known = (name: string): boolean => graph.closure([name]).values().every(needed => !graph.isFetchedOrDecided(needed) || done.has(needed))
+  const known = (name: string): boolean =>
+    graph
+      .closure([name])
+      .values()
+      .every(needed => !graph.isFetchedOrDecided(needed) || done.has(needed))
   const allKnown = (names: readonly string[]): boolean => names.every(known)
   const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
 
@@ -82,7 +88,9 @@ export function plan(scenario: Scenario): Planning {
       continue
     }
     const ready = conditions.filter(
-      condition => !judged.has(condition) && (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
+      condition =>
+        !judged.has(condition) &&
+        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
     )
     if (ready.length > 0) {
       stages.push({ kind: 'filter', conditions: ready })
@@ -104,7 +112,9 @@ export function plan(scenario: Scenario): Planning {
 }
 
 /** Names that a part of the scenario refers to directly, built-in ones (`event`, `now`, …) included. */
-export function referencesOf(part: Checked | Template | Value | ForEach | { readonly kind: 'bytes' } | undefined): readonly string[] {
+export function referencesOf(
+  part: Checked | Template | Value | ForEach | { readonly kind: 'bytes' } | undefined,
+): readonly string[] {
   if (part === undefined) return []
   if ('tree' in part) return [...part.references.keys()]
   if ('parts' in part) return part.parts.flatMap(hole => (typeof hole === 'string' ? [] : referencesOf(hole)))
@@ -148,7 +158,11 @@ interface ReferenceGraph {
 function referenceGraph(scenario: Scenario): ReferenceGraph {
   const refs = new Map<string, readonly string[]>()
   for (const { name, lookup, forEach } of scenario.enrichers) {
-    refs.set(name, [...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : []), ...referencesOf(forEach)])
+    refs.set(name, [
+      ...referencesOf(lookup.key),
+      ...(lookup.kind === 'member' ? referencesOf(lookup.member) : []),
+      ...referencesOf(forEach),
+    ])
   }
   for (const { name, value } of scenario.variables) refs.set(name, referencesOf(value))
   for (const { name, condition } of scenario.filters) refs.set(name, referencesOf(condition))
@@ -171,6 +185,13 @@ function referenceGraph(scenario: Scenario): ReferenceGraph {
 }
 
 function decisionReferences(decision: Decision): readonly string[] {
-  const outputs = decision.rows.flatMap(row => row.outputs.flatMap(output => ('expression' in output ? referencesOf(output.expression) : [])))
-  return [...decision.inputs.flatMap(referencesOf), ...decision.rows.flatMap(row => referencesOf(row.when)), ...outputs, ...referencesOf(decision.forEach)]
+  const outputs = decision.rows.flatMap(row =>
+    row.outputs.flatMap(output => ('expression' in output ? referencesOf(output.expression) : [])),
+  )
+  return [
+    ...decision.inputs.flatMap(referencesOf),
+    ...decision.rows.flatMap(row => referencesOf(row.when)),
+    ...outputs,
+    ...referencesOf(decision.forEach),
+  ]
 }

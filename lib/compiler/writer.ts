@@ -92,7 +92,10 @@ ${members.join('\n')}
 export function typeKey(type: Type): unknown {
   switch (type.kind) {
     case 'object':
-      return [type.kind, [...type.fields].map(([name, field]) => [name, typeKey(field.type), field.optional, defaultKey(field.default)])]
+      return [
+        type.kind,
+        [...type.fields].map(([name, field]) => [name, typeKey(field.type), field.optional, defaultKey(field.default)]),
+      ]
     case 'list':
       return [type.kind, typeKey(type.element)]
     case 'map':

@@ -20,7 +20,13 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
   const kafka = memoryLog()
   const store = memoryStore(options.lookups, options.failing)
   const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
-  const handler = createHandler(plan, { kafka, redis: store, log: options.log, deadLetterTopic, ...(options.observe && { observe: options.observe }) })
+  const handler = createHandler(plan, {
+    kafka,
+    redis: store,
+    log: options.log,
+    deadLetterTopic,
+    ...(options.observe && { observe: options.observe }),
+  })
   return { handler, kafka, store }
 }
 
@@ -47,11 +53,16 @@ export function embedFromEnvironment(plan: Plan, env: Environment) {
 
 /** One JSON object per output or dead letter, as `sluice invoke --format json` prints it. The value stays the exact JSON text. */
 export function outputLine(record: OutputRecord): string {
-  const headers = Object.fromEntries(record.headers.map(({ name, value }) => [name, value === null ? null : Buffer.from(value).toString()]))
+  const headers = Object.fromEntries(
+    record.headers.map(({ name, value }) => [name, value === null ? null : Buffer.from(value).toString()]),
+  )
   const idempotencyKey = headers['sluice-idempotency-key']!
   const [, topic, partition, offset] = idempotencyKey.split('/')
   const reason = headers['sluice-reason']
-  const deadLetter = reason === undefined ? '' : `,"deadLetter":${JSON.stringify({ id: reason, reason: headers['sluice-message'], at: headers['sluice-at'] })}`
+  const deadLetter =
+    reason === undefined
+      ? ''
+      : `,"deadLetter":${JSON.stringify({ id: reason, reason: headers['sluice-message'], at: headers['sluice-at'] })}`
   const head = JSON.stringify({ topic: record.topic, key: text(record.key), headers }).slice(0, -1)
   // The output's own JSON text, since JSON.parse would round ints beyond 2^53.
   const value = record.value === null ? 'null' : reason === undefined ? text(record.value) : JSON.stringify(text(record.value))

@@ -13,7 +13,12 @@ import {
 
 /** A store's content, laid out as the reference cases' lookups.json. */
 export type StoreContent = Readonly<
-  Record<string, { type: 'string'; value: string } | { type: 'hash'; value: Readonly<Record<string, string>> } | { type: 'set'; value: readonly string[] }>
+  Record<
+    string,
+    | { type: 'string'; value: string }
+    | { type: 'hash'; value: Readonly<Record<string, string>> }
+    | { type: 'set'; value: readonly string[] }
+  >
 >
 
 export interface MemoryStore extends LookupPort {
@@ -33,10 +38,13 @@ export function memoryStore(content: StoreContent, failing: ReadonlySet<string> 
   }
 
   function answer({ command }: LookupRequest, key: string, member: string | undefined): LookupAnswer {
-    if (failing.has(key)) throw new RetryableError('redis-unreachable', `[redis-unreachable] the embedded store was told not to answer for "${key}"`)
+    if (failing.has(key))
+      throw new RetryableError('redis-unreachable', `[redis-unreachable] the embedded store was told not to answer for "${key}"`)
     const entry = entries.get(key)
-    if (entry === undefined) return command.kind === 'hash' ? command.fields.map(() => null) : command.kind === 'member' ? false : null
-    if (command.kind === 'hash' && entry.type === 'hash') return command.fields.map(field => (Object.hasOwn(entry.value, field) ? entry.value[field]! : null))
+    if (entry === undefined)
+      return command.kind === 'hash' ? command.fields.map(() => null) : command.kind === 'member' ? false : null
+    if (command.kind === 'hash' && entry.type === 'hash')
+      return command.fields.map(field => (Object.hasOwn(entry.value, field) ? entry.value[field]! : null))
     if (command.kind === 'string' && entry.type === 'string') return entry.value
     if (command.kind === 'member' && entry.type === 'set') return entry.value.includes(member!)
     return new WrongKind(entry.type)
@@ -67,7 +75,8 @@ export function memoryLog(onCommit: (transaction: Transaction) => void = () => u
       return 2n ** 62n
     },
     async transact(session: ProducerSession, transaction: Transaction) {
-      if (epochs.get(session.transactionalId) !== session.epoch) throw new Fenced(session.transactionalId, session.epoch, 'a newer epoch is there')
+      if (epochs.get(session.transactionalId) !== session.epoch)
+        throw new Fenced(session.transactionalId, session.epoch, 'a newer epoch is there')
       const { topic, partition } = transaction.progress
       committed.push(...transaction.records)
       positions.set(`${transaction.group}/${topic}/${partition}`, transaction.nextOffset)

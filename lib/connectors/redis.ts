@@ -32,7 +32,10 @@ export function connectRedis({ url, scenario }: RedisConfig): LookupPort {
 
   return { lookupMany, close }
 
-  async function lookupMany(requests: readonly LookupRequest[], deadline: Deadline): Promise<readonly (readonly LookupAnswer[])[]> {
+  async function lookupMany(
+    requests: readonly LookupRequest[],
+    deadline: Deadline,
+  ): Promise<readonly (readonly LookupAnswer[])[]> {
     const timeoutMs = Math.max(1, Math.min(defaultTimeoutMs, deadline.remainingMs()))
     const keyCount = requests.reduce((count, request) => count + request.keys.length, 0)
     const unanswered = (id: 'redis-timeout' | 'redis-unreachable', cause: unknown) =>
@@ -80,8 +83,12 @@ export function connectRedis({ url, scenario }: RedisConfig): LookupPort {
   async function connect(): Promise<void> {
     if (client.status === 'ready') return
     if (client.status === 'wait' || client.status === 'end') await client.connect()
-    else if (client.status === 'close' || client.status === 'reconnecting') throw new Error(lastError || 'the connection is closed')
-    else await new Promise<void>((resolve, reject) => client.once('ready', resolve).once('close', () => reject(new Error(lastError))))
+    else if (client.status === 'close' || client.status === 'reconnecting')
+      throw new Error(lastError || 'the connection is closed')
+    else
+      await new Promise<void>((resolve, reject) =>
+        client.once('ready', resolve).once('close', () => reject(new Error(lastError))),
+      )
   }
 
   async function close(): Promise<void> {

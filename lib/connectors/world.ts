@@ -8,7 +8,11 @@ import { createKafka } from './kafka/producer.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 /** `connectStore` is absent where the scenario looks nothing up, so that its bundle holds no Redis client. */
-export function realWorld(plan: Plan, env: Environment, connectStore?: (config: { url: string; scenario: string }) => LookupPort): World {
+export function realWorld(
+  plan: Plan,
+  env: Environment,
+  connectStore?: (config: { url: string; scenario: string }) => LookupPort,
+): World {
   return {
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),

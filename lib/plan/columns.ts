@@ -71,7 +71,11 @@ export function wrongType(path: string, declared: string, found: unknown): Failu
 }
 
 export function missingField(path: string, declared: string, found: unknown): Failure {
-  return new Failure('missing-field', path, `has no "${path}" (declared ${declared}), found ${found === null ? 'null' : 'nothing'}`)
+  return new Failure(
+    'missing-field',
+    path,
+    `has no "${path}" (declared ${declared}), found ${found === null ? 'null' : 'nothing'}`,
+  )
 }
 
 export function notInEnum(path: string, declared: string): Failure {
@@ -157,7 +161,10 @@ export function recordOf(columns: Columns, i: number): object {
 }
 
 /** A key that is JSON, checked like a record's value. */
-export function decodeJsonKey(bytes: Uint8Array, decode: (json: unknown, path: string) => object | Failure | typeof needsExact): object | Failure {
+export function decodeJsonKey(
+  bytes: Uint8Array,
+  decode: (json: unknown, path: string) => object | Failure | typeof needsExact,
+): object | Failure {
   const text = textOfBytes(bytes)
   if (text === undefined) return new Failure('invalid-json', 'key', 'the key is not UTF-8')
   try {

@@ -73,7 +73,10 @@ const noHeaders: readonly Header[] = []
 function readHeaders(headers: NonNullable<KafkaEventRecord['headers']>): readonly Header[] {
   return headers.flatMap(header =>
     // Bytes are signed (−128 … 127): Uint8Array wraps them modulo 256. A null value may stand for a header without bytes.
-    Object.entries(header).map(([name, value]) => ({ name, value: value === null ? null : Uint8Array.from(value as readonly number[]) })),
+    Object.entries(header).map(([name, value]) => ({
+      name,
+      value: value === null ? null : Uint8Array.from(value as readonly number[]),
+    })),
   )
 }
 

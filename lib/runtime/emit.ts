@@ -34,7 +34,8 @@ function emitRecord(columns: Columns, i: number, plan: Plan, options: EmitOption
   if (columns.failure[i] === undefined) {
     const outputs: OutputRecord[] = []
     const failure = emitSinks(columns, i, plan, outputs)
-    if (failure === undefined) return { record, outputs, ...(columns.status[i] === Status.dropped && { droppedBy: columns.droppedBy[i]! }) }
+    if (failure === undefined)
+      return { record, outputs, ...(columns.status[i] === Status.dropped && { droppedBy: columns.droppedBy[i]! }) }
     columns.failure[i] = failure
   }
   const failure = columns.failure[i]!
@@ -46,7 +47,8 @@ function emitSinks(columns: Columns, i: number, plan: Plan, outputs: OutputRecor
     const made: SinkOutput[] = []
     const failure = sink.emit(columns, i, made)
     if (failure !== undefined) return failure
-    for (let index = 0; index < made.length; index++) outputs.push(outputRecord(columns.record[i]!, made[index]!, sink.name, index, plan))
+    for (let index = 0; index < made.length; index++)
+      outputs.push(outputRecord(columns.record[i]!, made[index]!, sink.name, index, plan))
   }
   return undefined
 }

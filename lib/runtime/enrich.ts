@@ -5,8 +5,16 @@ import type { Columns, LookupAnswer, LookupPlan } from '../plan/plan.ts'
 import { type Deadline, type LookupPort, type LookupRequest, RetryableError } from './ports.ts'
 
 /** Fills the columns of these look-ups. Throws RetryableError where a store gave no answer to a look-up with `onError: retry`. */
-export async function enrich(columns: Columns, plan: readonly LookupPlan[], stage: readonly number[], store: LookupPort, deadline: Deadline) {
-  const fetches = stage.map(index => collect(columns, plan[index]!, columns.lookups[index]!)).filter(fetch => fetch.keys.length > 0)
+export async function enrich(
+  columns: Columns,
+  plan: readonly LookupPlan[],
+  stage: readonly number[],
+  store: LookupPort,
+  deadline: Deadline,
+) {
+  const fetches = stage
+    .map(index => collect(columns, plan[index]!, columns.lookups[index]!))
+    .filter(fetch => fetch.keys.length > 0)
   if (fetches.length === 0) return
   const answers = await askStore(fetches, store, deadline)
   fetches.forEach((fetch, f) => {
@@ -54,7 +62,11 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
 }
 
 async function askStore(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline) {
-  const requests: LookupRequest[] = fetches.map(({ lookup, keys, members }) => ({ command: lookup.command, keys, ...(members && { members }) }))
+  const requests: LookupRequest[] = fetches.map(({ lookup, keys, members }) => ({
+    command: lookup.command,
+    keys,
+    ...(members && { members }),
+  }))
   const timeoutMs = Math.min(...fetches.map(fetch => fetch.lookup.timeoutMs ?? Number.POSITIVE_INFINITY))
   const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), timeoutMs) }
   try {
@@ -72,7 +84,9 @@ function spread({ lookup, column, keys, waiting }: Fetch, answers: readonly Look
       ? keys.map(key => unanswered(lookup, key))
       : answers.map((answer, k) => {
           const value = lookup.decode(answer, keys[k]!)
-          return value instanceof Failure && value.reason === 'lookup-invalid' && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
+          return value instanceof Failure && value.reason === 'lookup-invalid' && lookup.onError === 'missing'
+            ? lookup.missing(keys[k])
+            : value
         })
   for (let w = 0; w < waiting.length; w += 2) column[waiting[w]!] = values[waiting[w + 1]!]
 }

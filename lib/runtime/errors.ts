@@ -25,7 +25,7 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: {failed} of {total} records ({coordinates}) would become dead letters, most often for "{reason}", more than the share {limit} of deadLetters.stopAbove. Nothing was emitted, the batch comes again. Usually the producer has changed its format: correct the scenario, or raise stopAbove to let them go.',
   },
-  'fenced': {
+  fenced: {
     retry: 'batch',
     text: '{scenario}: a newer invocation commits {partition} (our epoch {ours}). Nothing of this batch was written for it; the newer invocation continues. Expected after a rebalance or a time-out of the function; alarm only if it repeats for one partition.',
   },
@@ -49,6 +49,8 @@ type Values<Id extends RuntimeErrorId> = Record<Holes<(typeof runtimeErrors)[Id]
 
 /** The error with its sentence; thrown by a stage, it makes the mapping deliver the batch again. */
 export function runtimeError<Id extends RuntimeErrorId>(id: Id, values: Values<Id>): RetryableError {
-  const text = runtimeErrors[id].text.replace(/\{(\w+)\}/g, (_, hole: string) => String((values as Record<string, unknown>)[hole]))
+  const text = runtimeErrors[id].text.replace(/\{(\w+)\}/g, (_, hole: string) =>
+    String((values as Record<string, unknown>)[hole]),
+  )
   return new RetryableError(id, `[${id}] ${text}`)
 }

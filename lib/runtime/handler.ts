@@ -8,7 +8,15 @@ import { type Emission, emit } from './emit.ts'
 import { enrich } from './enrich.ts'
 import { runtimeError } from './errors.ts'
 import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
-import { type Deadline, Fenced, type LookupPort, RecordTooLarge, RetryableError, type TopicPartition, type TransactionPort } from './ports.ts'
+import {
+  type Deadline,
+  Fenced,
+  type LookupPort,
+  RecordTooLarge,
+  RetryableError,
+  type TopicPartition,
+  type TransactionPort,
+} from './ports.ts'
 
 /** What the function is connected to. */
 export interface World {
@@ -97,7 +105,12 @@ async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocati
   const skippedCount = batch.records.length - records.length
   if (skippedCount > 0) {
     await commit.assertPosition(partition, position!, deadline)
-    world.log.info('skipped records that are committed', { scenario: plan.scenario, ...partition, skippedCount, position: String(position) })
+    world.log.info('skipped records that are committed', {
+      scenario: plan.scenario,
+      ...partition,
+      skippedCount,
+      position: String(position),
+    })
   }
   const todo = records.filter(record => record.value !== null)
   return { ...work, partition, claim, todo, nextOffset: records.length === 0 ? position! : nextOffset }
