@@ -224,7 +224,7 @@ class Interpreted {
     const found = interpretDecision(
       decision,
       name => this.#valueOf(name, columns, i),
-      (checked, valueOf) => interpret(checked, valueOf),
+      (checked, lookUp) => interpret(checked, lookUp),
     )
     if (found !== undefined) return found
     return decision.onMissing === 'empty'
