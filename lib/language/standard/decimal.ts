@@ -20,7 +20,7 @@ export function roundDouble(value: number, digits: number): Int {
     if (fraction < 0.499999 || fraction > 0.500001) return (value < 0 ? -Math.round(magnitude) : Math.round(magnitude)) + 0
   }
   if (!Number.isFinite(value)) throw new ExpressionFailure('the number is not finite and cannot be rounded')
-  return intOf(scaledOfText(String(value), digits)!.scaled)
+  return intOf(scaledOfText(String(value), digits)?.scaled ?? maxInt + 1n)
 }
 
 /** An int as decimal(digits). */

@@ -80,15 +80,18 @@ function hexadecimal(value: unknown): string {
   return integer(value, 'hexadecimal').toString(16)
 }
 
-// Number.prototype.toFixed takes the larger of two neighbours on a tie, Go the even one; both see the exact binary value.
+// Rounded from the exact binary value, as Go does; toFixed does, too, but of a tie it takes the larger neighbour, and Go the even one.
 function fixed(value: number, precision: number): string {
   if (!Number.isFinite(value)) return String(value)
-  return new Intl.NumberFormat('en-US', {
-    minimumFractionDigits: precision,
-    maximumFractionDigits: precision,
-    roundingMode: 'halfEven',
-    useGrouping: false,
-  } as Intl.NumberFormatOptions).format(value)
+  const sign = value < 0 ? '-' : ''
+  const magnitude = Math.abs(value)
+  if (magnitude >= 1e21) return sign + BigInt(magnitude) + (precision === 0 ? '' : `.${'0'.repeat(precision)}`)
+  const places = Math.min(precision, 99)
+  const exact = magnitude.toFixed(100)
+  const end = exact.length - 100 + places
+  const isTie = /^50*$/.test(exact.slice(end))
+  const cut = exact.slice(0, places === 0 ? end - 1 : end)
+  return sign + (isTie && Number(cut.at(-1)) % 2 === 0 ? cut : magnitude.toFixed(places))
 }
 
 function scientific(value: number, precision: number): string {

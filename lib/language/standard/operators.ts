@@ -125,27 +125,8 @@ export function isIn(value: unknown, container: unknown): boolean {
 }
 
 export function typeOf(value: unknown): TypeName {
-  return typeNames[nameOfType(value)]!
+  return new TypeName(nameOfType(value))
 }
-
-const typeNames: Readonly<Record<string, TypeName>> = /* @__PURE__ */ Object.fromEntries(
-  [
-    'null_type',
-    'bool',
-    'int',
-    'uint',
-    'double',
-    'decimal',
-    'string',
-    'bytes',
-    'google.protobuf.Timestamp',
-    'google.protobuf.Duration',
-    'list',
-    'map',
-    'optional_type',
-    'type',
-  ].map(name => [name, new TypeName(name)]),
-)
 
 function nameOfType(value: unknown): string {
   switch (typeof value) {
