@@ -1,12 +1,13 @@
 // Runs a scenario's examples through the real handler, on stores that hold what `given` says. A plan comes in two forms, compiled and
 // interpreted; both must give what `expect` says.
+import { interpretedRows } from '../compiler/interpreted.ts'
 import type { embed as embedPlan } from '../connectors/embedded.ts'
 import type { StoreContent } from '../connectors/memory.ts'
 import type { Columns, LookupPlan, Plan } from '../plan/plan.ts'
 import type { KafkaEvent, KafkaEventRecord } from '../runtime/event.ts'
 import type { Decided } from '../runtime/handler.ts'
 import type { OutputRecord } from '../runtime/ports.ts'
-import type { Example, ExampleStep, ExpectedOutput, Given, GivenLookup, Scenario } from '../scenario/scenario.ts'
+import type { Decision, Example, ExampleStep, ExpectedOutput, Given, GivenLookup, Scenario } from '../scenario/scenario.ts'
 import { sameJson } from './json-compare.ts'
 
 /** A plan and the function that gives it a world: both from one module, compiled or interpreted. */
@@ -27,6 +28,8 @@ export interface ExampleResult {
 export interface StepCoverage {
   readonly droppedBy?: string
   readonly sinks: readonly string[]
+  /** `DECISION row N` (from 1) of the rows that decided; only the interpreted form knows them. */
+  readonly rows: readonly string[]
 }
 
 /** How the records of `steps` come: all in one batch, one by one, and each batch delivered twice. */
@@ -38,7 +41,8 @@ export async function runExample(scenario: Scenario, example: Example, subject: 
   let covered: readonly StepCoverage[] = []
   for (const way of ways) {
     const outcomes = await deliver(scenario, example, subject, way)
-    covered = outcomes.map(({ droppedBy, outputs }) => ({
+    covered = outcomes.map(({ droppedBy, outputs, rows }) => ({
+      rows,
       ...(droppedBy !== undefined && { droppedBy }),
       sinks: outputs.map(sinkOf).filter(sink => sink !== 'dead-letter'),
     }))
@@ -55,6 +59,7 @@ export async function runExample(scenario: Scenario, example: Example, subject: 
 interface Outcome {
   readonly droppedBy: string | undefined
   readonly outputs: readonly OutputRecord[]
+  readonly rows: readonly string[]
   /** Message of the error that the invocation threw. */
   readonly thrown?: string
 }
@@ -68,14 +73,19 @@ async function deliver(
   const records = example.steps.map((step, offset) => kafkaRecord(scenario, step.given, offset))
   const batches = way === 'one by one' ? records.map(record => [record]) : [records]
   const dropped = new Map<number, string | undefined>()
+  const rows = new Map<number, readonly string[]>()
   const { lookups, failing } = storeOf(scenario, example)
   const plan = { ...subject.plan, lookups: subject.plan.lookups.map(lookup => byExample(lookup)) }
   const { handler, kafka } = subject.embed(plan, {
     lookups,
     failing,
     log: silent,
-    observe: ({ emissions }: Decided) => {
-      for (const { record, droppedBy } of emissions) dropped.set(record.offset, droppedBy)
+    observe: ({ columns, emissions }: Decided) => {
+      for (const [i, { record, droppedBy, failure }] of emissions.entries()) {
+        dropped.set(record.offset, droppedBy)
+        const isDecided = subject.form === 'interpreted' && droppedBy === undefined && failure === undefined
+        if (isDecided) rows.set(record.offset, decidingRows(scenario, columns, i))
+      }
     },
   })
   const thrown = new Map<number, string>()
@@ -91,8 +101,20 @@ async function deliver(
   return records.map(({ offset }) => ({
     droppedBy: dropped.get(offset),
     outputs: kafka.committed.filter(record => offsetOf(record) === offset),
+    rows: rows.get(offset) ?? [],
     ...(thrown.has(offset) && { thrown: thrown.get(offset)! }),
   }))
+}
+
+function decidingRows(scenario: Scenario, columns: Columns, i: number): readonly string[] {
+  return scenario.decisions.flatMap(decision =>
+    interpretedRows(scenario, decision, columns, i).map(row => rowName(decision, row)),
+  )
+}
+
+/** As coverage names it. */
+export function rowName({ name, form }: Decision, row: number): string {
+  return `${name} ${form === 'table' ? 'row' : 'rule'} ${row + 1}`
 }
 
 /** Differences between what came out and what `expect` says, a line each. */

@@ -4,7 +4,7 @@ import { positionOf } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { type Command, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadCompiled, loadInterpreted } from './compiled.ts'
-import { type ExampleResult, type ExampleSubject, runExample } from './examples.ts'
+import { type ExampleResult, type ExampleSubject, rowName, runExample } from './examples.ts'
 import { allScenarios, openScenario, type ScenarioFile } from './scenario-file.ts'
 
 export const command: Command = {
@@ -44,11 +44,11 @@ async function testScenario(file: ScenarioFile, terminal: Terminal): Promise<{ p
   ]
   terminal.out(`${scenario.name}\n`)
   let failed = 0
-  const compiled: ExampleResult[] = []
+  const results: ExampleResult[] = []
   for (const example of scenario.examples) {
-    const results = await Promise.all(subjects.map(subject => runExample(scenario, example, subject)))
-    compiled.push(results[0]!)
-    const wrong = results.filter(result => result.differences.length > 0)
+    const both = await Promise.all(subjects.map(subject => runExample(scenario, example, subject)))
+    results.push(...both)
+    const wrong = both.filter(result => result.differences.length > 0)
     terminal.out(`  ${wrong.length === 0 ? '✔' : '✘'} ${example.name}\n`)
     if (wrong.length === 0) continue
     failed++
@@ -61,11 +61,11 @@ async function testScenario(file: ScenarioFile, terminal: Terminal): Promise<{ p
       if (wrong.length === subjects.length) break
     }
   }
-  terminal.out(`  ${coverage(scenario, compiled)}\n`)
+  terminal.out(`  ${coverage(scenario, results)}\n`)
   return { passed: scenario.examples.length - failed, failed }
 }
 
-/** What no example reaches: filters that never drop, sinks that never get anything. */
+/** What no example reaches: filters that never drop, rows that never decide, sinks that never get anything. */
 function coverage(scenario: Scenario, results: readonly ExampleResult[]): string {
   const steps = results.flatMap(result => result.covered)
   const filters = [
@@ -75,9 +75,15 @@ function coverage(scenario: Scenario, results: readonly ExampleResult[]): string
   const sinks = scenario.sinks.map(({ name }) => name)
   const dropping = new Set(steps.map(step => step.droppedBy))
   const emitting = new Set(steps.flatMap(step => step.sinks))
-  const uncovered = [...filters.filter(name => !dropping.has(name)), ...sinks.filter(name => !emitting.has(name))]
+  const rows = scenario.decisions.flatMap(decision => decision.rows.map((_, row) => rowName(decision, row)))
+  const deciding = new Set(steps.flatMap(step => step.rows))
+  const uncovered = [
+    ...filters.filter(name => !dropping.has(name)),
+    ...rows.filter(name => !deciding.has(name)),
+    ...sinks.filter(name => !emitting.has(name)),
+  ]
   const covered = (names: readonly string[], seen: ReadonlySet<string | undefined>) =>
     `${names.filter(name => seen.has(name)).length} of ${names.length}`
-  const counts = `covered: filters ${covered(filters, dropping)}, sinks ${covered(sinks, emitting)}`
+  const counts = `covered: filters ${covered(filters, dropping)}, rows ${covered(rows, deciding)}, sinks ${covered(sinks, emitting)}`
   return uncovered.length === 0 ? counts : `${counts}; not yet: ${uncovered.join(', ')}`
 }

@@ -45,7 +45,7 @@ type Painter = ReturnType<typeof painter>
 
 function recordLines(trace: Trace, index: number, coordinates: string, paint: Painter): readonly string[] {
   const lines: string[] = []
-  const { decided, scenario } = trace
+  const { decided } = trace
   const emission = decided!.emissions[index]!
   if (trace.why) lines.push(...lookupLines(trace, index, paint))
   if (emission.droppedBy !== undefined)
@@ -92,7 +92,7 @@ function decidedLines({ scenario, decided }: Trace, index: number, paint: Painte
     const rows = interpretedRows(scenario, decision, decided!.columns, index)
     const noun = decision.form === 'table' ? 'row' : 'rule'
     const chosen =
-      rows.length === 0 ? `no ${noun} holds` : `${noun} ${rows.map(row => row + 1).join(', ')} of ${decision.rows.length} holds`
+      rows.length === 0 ? `no ${noun} holds` : `${noun} ${rows.map(row => row + 1).join(', ')} of ${decision.rows.length}`
     lines.push(`    ${paint.dim('decided')}   ${decision.name}  ${chosen}`)
   }
   return lines

@@ -1,5 +1,6 @@
 // A Plan whose functions walk the checked trees instead of running generated code: the second opinion of `sluice test` and of differential
 // tests. Nothing here is clever, and nothing here reaches a bundle.
+import { isDeepStrictEqual } from 'node:util'
 import type { Checked } from '../language/checked.ts'
 import { interpret } from '../language/interpreter.ts'
 import * as std from '../language/standard/output.ts'
@@ -76,6 +77,30 @@ export function interpretedPlan(planning: Planning): Plan {
     ),
     valueCount: 0,
   }
+}
+
+/** Indexes of the rows that gave a decision its value for a record: what `invoke --why` and the coverage of examples show. */
+export function interpretedRows(scenario: Scenario, decision: Decision, columns: Columns, i: number): readonly number[] {
+  const world = new Interpreted(scenario)
+  const decide = (rows: Decision['rows']): unknown => {
+    try {
+      return world.decide({ ...decision, rows }, columns, i)
+    } catch (thrown) {
+      failureOf(thrown, decision.name)
+      return undefined
+    }
+  }
+  const whole = decide(decision.rows)
+  if (whole === undefined) return []
+  const wanted = (Array.isArray(whole) ? whole : [whole]) as readonly unknown[]
+  const single = (row: Decision['rows'][number]): readonly unknown[] => {
+    const made = decide([row])
+    return (Array.isArray(made) ? made : [made]) as readonly unknown[]
+  }
+  const rows = decision.rows.flatMap((row, index) =>
+    single(row).some(made => wanted.some(value => isDeepStrictEqual(made, value))) ? [index] : [],
+  )
+  return decision.hitPolicy === 'collect' ? rows : rows.slice(0, 1)
 }
 
 type Elements = Readonly<Record<string, unknown>>
@@ -216,20 +241,17 @@ class Interpreted {
     const filter = filters.find(candidate => candidate.name === name)
     if (filter !== undefined) return this.#expression(filter.condition, columns, i, {})
     const decision = decisions.find(candidate => candidate.name === name)
-    if (decision !== undefined) return read(this.#decide(decision, columns, i))
+    if (decision !== undefined) return read(this.decide(decision, columns, i) ?? absentDecision(decision))
     throw new Error(`"${name}" is no name of ${this.#scenario.file}`)
   }
 
-  #decide(decision: Decision, columns: Columns, i: number): unknown {
-    const found = interpretDecision(
+  /** Undefined where no row holds. Throws ExpressionFailure. */
+  decide(decision: Decision, columns: Columns, i: number): unknown {
+    return interpretDecision(
       decision,
       name => this.#valueOf(name, columns, i),
       (checked, lookUp) => interpret(checked, lookUp),
     )
-    if (found !== undefined) return found
-    return decision.onMissing === 'empty'
-      ? objectOf(decision.outputs.map(({ name }) => [name, undefined]))
-      : decisionMissing(decision.name)
   }
 
   #expression(checked: Checked, columns: Columns, i: number, elements: Elements): unknown {
@@ -311,6 +333,12 @@ class Interpreted {
       return failureOf(thrown, at)
     }
   }
+}
+
+function absentDecision(decision: Decision): unknown {
+  return decision.onMissing === 'empty'
+    ? objectOf(decision.outputs.map(({ name }) => [name, undefined]))
+    : decisionMissing(decision.name)
 }
 
 function decodeAnswer(
