@@ -1,0 +1,195 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import { copyService, type Service } from './service.ts'
+
+const services: Service[] = []
+afterAll(() => {
+  for (const service of services) service.remove()
+})
+
+function newService(): Service {
+  const service = copyService()
+  services.push(service)
+  return service
+}
+
+const droppedIn = `scenario: dropped-in
+description: Copies large orders.
+source:
+  topic: orders.v1
+  batchSize: 500
+  maximumBatchingWindow: 0
+  event: { id: string, amount: int }
+filter:
+  large: event.amount > 100
+sinks:
+  large:
+    topic: orders.large
+    key: event.id
+    value: event
+function:
+  memorySize: 512
+`
+
+describe('the service, offline and without credentials', () => {
+  const service = newService()
+  let zips: readonly Buffer[]
+
+  test('print shows a function per file', async () => {
+    const { code, stdout } = await service.serverless(['print', '--format', 'json'])
+    expect(code).toBe(0)
+    const { functions } = JSON.parse(stdout)
+    expect(Object.keys(functions)).toEqual(['large-transactions', 'next-best-action', 'telecom-campaign'])
+    expect(functions['telecom-campaign']).toMatchObject({
+      name: 'sluice-dev-telecom-campaign',
+      handler: 'index.handler',
+      runtime: 'nodejs24.x',
+      memorySize: 1024,
+      timeout: 60,
+      role: 'TelecomDashcampaignRole',
+      package: { individually: true, artifact: '.serverless/telecom-campaign.zip' },
+      environment: {
+        SLUICE_KAFKA: 'b-1.sluice.example:9092,b-2.sluice.example:9092',
+        SLUICE_REDIS: 'redis://cache.sluice.example:6379',
+        SLUICE_DEAD_LETTER_TOPIC: 'sluice.telecom-campaign.dead-letters',
+      },
+    })
+  })
+
+  test('package writes a function with log group, role and mapping', async () => {
+    const { code, output } = await service.serverless(['package'])
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    zips = zipsOf(service)
+    const resources = service.resources()
+    const of = (type: string) =>
+      Object.entries(resources).filter(([id, { Type }]) => Type === type && id.startsWith('TelecomDashcampaign'))
+    expect(of('AWS::Lambda::Function')).toHaveLength(1)
+    expect(of('AWS::Logs::LogGroup')[0]![1].Properties).toEqual({
+      LogGroupName: '/aws/lambda/sluice-dev-telecom-campaign',
+      RetentionInDays: 30,
+    })
+    expect(of('AWS::IAM::Role')).toHaveLength(1)
+    expect(of('AWS::Lambda::EventSourceMapping')[0]![1].Properties).toMatchObject({
+      Topics: ['cdrs'],
+      StartingPosition: 'TRIM_HORIZON',
+      BatchSize: 100,
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: 'sluice.telecom-campaign.1.trigger/cdrs' },
+    })
+    expect(resources['TelecomDashcampaignLambdaFunction']!.Properties).toMatchObject({
+      Handler: 'index.handler',
+      Runtime: 'nodejs24.x',
+      Role: { 'Fn::GetAtt': ['TelecomDashcampaignRole', 'Arn'] },
+      VpcConfig: {
+        SecurityGroupIds: ['sg-0123456789abcdef0'],
+        SubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+      },
+    })
+    // Each function has its own role; the shared one, whose statements osls piles up, is not made.
+    expect(resources).not.toHaveProperty('IamRoleLambdaExecution')
+  })
+
+  test('a file dropped into functions/ adds a function, and changes nothing else', async () => {
+    const before = service.resources()
+    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn)
+    expect((await service.serverless(['package'])).code).toBe(0)
+    const after = service.resources()
+    const added = Object.keys(after).filter(id => !(id in before))
+    expect(added.map(id => after[id]!.Type).sort()).toEqual([
+      'AWS::IAM::Role',
+      'AWS::Lambda::EventSourceMapping',
+      'AWS::Lambda::Function',
+      'AWS::Lambda::Version',
+      'AWS::Logs::LogGroup',
+    ])
+    const added1 = (type: string) => after[added.find(id => after[id]!.Type === type)!]!.Properties
+    expect(added1('AWS::Lambda::EventSourceMapping')).toMatchObject({
+      Topics: ['orders.v1'],
+      BatchSize: 500,
+      MaximumBatchingWindowInSeconds: 0,
+      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: 'sluice.dropped-in.1.trigger/orders.v1' },
+    })
+    expect(added1('AWS::Lambda::Function')).toMatchObject({
+      MemorySize: 512,
+      // It looks nothing up, so it knows no store.
+      Environment: { Variables: { SLUICE_KAFKA: 'b-1.sluice.example:9092,b-2.sluice.example:9092' } },
+    })
+    expect(JSON.stringify(added1('AWS::Lambda::Function'))).not.toContain('SLUICE_REDIS')
+    // The S3 keys have the time of the packaging in them; Lambda's versions follow the content.
+    expect(withoutKeys(Object.fromEntries(Object.keys(before).map(id => [id, after[id]])))).toEqual(withoutKeys(before))
+    expect(zipsOf(service).every((zip, i) => zip.equals(zips[i]!))).toBe(true)
+  })
+
+  test('invoke local decides a sample event with stores in memory, and prints the result alone', async () => {
+    const { code, stdout } = await service.serverless([
+      'invoke',
+      'local',
+      '-f',
+      'telecom-campaign',
+      '-p',
+      'events/telecom-campaign.json',
+    ])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual({ batchItemFailures: [] })
+  })
+
+  test('invoke local does not mix a real broker with a store in memory', async () => {
+    const args = ['invoke', 'local', '-f', 'telecom-campaign', '-p', 'events/telecom-campaign.json']
+    const { code, output } = await service.serverless(args, { SLUICE_KAFKA: '127.0.0.1:9092' })
+    expect(code).toBe(1)
+    expect(output).toContain('SLUICE_KAFKA is set, and the look-ups need SLUICE_REDIS as well')
+  })
+
+  test('a scenario with errors stops everything, with its diagnostics', async () => {
+    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('event.amount > 100', 'event.amuont > 100'))
+    const { code, output } = await service.serverless(['package'])
+    expect(code).toBe(1)
+    expect(output).toContain('functions/dropped-in.yml:9:')
+    expect(output).toContain('"amuont"')
+    expect(output).toContain('[unknown-field]')
+  })
+
+  test('a file with the name of another scenario is refused', async () => {
+    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('scenario: dropped-in', 'scenario: something-else'))
+    const { code, output } = await service.serverless(['print'])
+    expect(code).toBe(1)
+    expect(output).toContain('functions/dropped-in.yml: the scenario is called "something-else".')
+  })
+
+  test('a timeout beyond 14 minutes is refused before the deploy', async () => {
+    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('memorySize: 512', 'timeout: 900'))
+    const { code, output } = await service.serverless(['package'])
+    expect(code).toBe(1)
+    expect(output).toContain("functions/dropped-in.yml: the function's timeout is 900 s")
+  })
+})
+
+test.each([
+  ['an unknown key', 'redis:', 'reddis:', /'sluice'.*unrecognized property 'reddis'|at 'sluice'/],
+  ['a cluster that is no ARN', 'cluster: ${env:SLUICE_CLUSTER_ARN, ', 'cluster: main # ', /at 'sluice/],
+])('%s in the block "sluice" is refused', async (_, written, instead, message) => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace(written, instead))
+  const { code, output } = await service.serverless(['package'])
+  expect(code).toBe(1)
+  expect(output).toMatch(message)
+})
+
+test('of a cluster that CloudFormation knows, ARNs are put together there', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/cluster: .*/, "cluster: { 'Fn::ImportValue': msk-cluster }"))
+  expect((await service.serverless(['package'])).code).toBe(0)
+  const mapping = Object.values(service.resources()).find(({ Type }) => Type === 'AWS::Lambda::EventSourceMapping')!
+  expect(mapping.Properties['EventSourceArn']).toEqual({ 'Fn::ImportValue': 'msk-cluster' })
+})
+
+function zipsOf(service: Service): readonly Buffer[] {
+  return ['large-transactions', 'next-best-action', 'telecom-campaign'].map(name =>
+    readFileSync(service.path(`.serverless/${name}.zip`)),
+  )
+}
+
+function withoutKeys(resources: object): unknown {
+  return JSON.parse(JSON.stringify(resources, (name, value) => (name === 'S3Key' ? undefined : value)))
+}
