@@ -32,7 +32,12 @@ export const rules: readonly Rule[] = [
     may: ['lib/plan/', standard, 'lib/runtime/event.ts', 'lib/runtime/ports.ts', 'lib/runtime/errors.ts'],
     apart: true,
   },
-  { from: 'lib/connectors/', may: ['lib/runtime/ports.ts', 'lib/plan/plan.ts'] },
+  // What a bundle begins with: a handler and the connectors that it is given.
+  ...['world', 'embedded'].map(host => ({
+    from: `lib/connectors/${host}.ts`,
+    may: ['lib/runtime/', 'lib/connectors/', 'lib/plan/'],
+  })),
+  { from: 'lib/connectors/', may: ['lib/runtime/ports.ts', 'lib/runtime/errors.ts', 'lib/plan/plan.ts'] },
   { from: 'lib/emulator/', may: ['lib/runtime/event.ts'] },
   { from: 'lib/cli/', may: 'everything' },
   { from: 'infra/', may: 'everything' },

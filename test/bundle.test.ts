@@ -1,0 +1,58 @@
+// What reaches Lambda: the compiled scenario and the run time. Reading, checking and compiling ended at build time.
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { bundleScenario } from '../lib/compiler/bundle.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
+
+/** Today's sizes are two thirds of it. A cold start reads, parses and compiles every byte. */
+const limitBytes = { real: 600_000, embedded: 300_000 } as const
+
+const ofBuildTime =
+  /(^|\/)lib\/(scenario|compiler|cli|emulator)\/|(^|\/)lib\/language\/(?!standard\/)|node_modules\/(yaml|esbuild|osls|@bufbuild\/cel)\//
+const evaluates = /\beval\s*\(|\bnew\s+Function\b|\bFunction\s*\(\s*['"`]|\bvm\s*\.\s*(runIn|Script)/
+
+test('there are functions to look into', () => {
+  expect(functions).toContain('telecom-campaign.yml')
+})
+
+describe.each(functions)('%s', file => {
+  test.each(['real', 'embedded'] as const)('as %s build holds no reader, no parser and no eval, and is small', async stores => {
+    const { code, contents } = await bundleScenario(`${root}/functions/${file}`, { stores })
+    // The scenario itself is there as compiled code; its YAML is gone.
+    const inputs = [...contents.entries()].filter(([, bytes]) => bytes > 0).map(([input]) => input)
+    expect(inputs.filter(input => ofBuildTime.test(input))).toEqual([])
+    const text = Buffer.from(code).toString('utf8')
+    expect(text.split('\n').filter(line => evaluates.test(line))).toEqual([])
+    console.log(`${file} (${stores}): ${(code.length / 1000).toFixed(0)} KB`)
+    expect(code.length).toBeLessThan(limitBytes[stores])
+  })
+
+  test('is the same in each build', async () => {
+    const [first, second] = await Promise.all([1, 2].map(() => bundleScenario(`${root}/functions/${file}`, { stores: 'real' })))
+    expect(Buffer.from(first!.code).equals(second!.code)).toBe(true)
+  })
+})
+
+test.each([
+  ['const f = new Function("a", "return a")', true],
+  ['eval("1")', true],
+  ['vm.runInThisContext(code)', true],
+  ['const evaluate = retrieval(1)', false],
+  ['typeof f === "function"', false],
+])('the search for eval judges %s', (line, found) => {
+  expect(evaluates.test(line)).toBe(found)
+})
+
+test.each([
+  ['lib/language/parser.ts', true],
+  ['lib/scenario/yaml.ts', true],
+  ['node_modules/yaml/dist/index.js', true],
+  ['lib/language/standard/list.ts', false],
+  ['lib/runtime/handler.ts', false],
+  ['node_modules/@bufbuild/re2/dist/index.js', false],
+])('the search for build-time code judges %s', (input, found) => {
+  expect(ofBuildTime.test(input)).toBe(found)
+})
