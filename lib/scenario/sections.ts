@@ -302,7 +302,7 @@ const sink: Section = {
     when: { shape: expression, about: 'Which records it takes.' },
     forEach: { shape: expression, about: '`x in list`: an output per element.' },
     key: { shape: expression, about: "The output's key; left out: the source record's." },
-    headers: { shape: { kind: 'value' }, about: "The output's headers." },
+    headers: { shape: { kind: 'names', word: 'a header', element: expression }, about: "The output's headers." },
     value: { shape: { kind: 'value' }, required: true, about: "The output's JSON value." },
   },
 }

@@ -234,7 +234,7 @@ class Checking {
     if (node.kind === 'map')
       return node.entries.map(entry => this.variables(entry.value, { ...place, key: entry.name.value })).some(Boolean)
     if (node.kind === 'list') return node.items.map(item => this.variables(item, place)).some(Boolean)
-    if (node.kind !== 'scalar' || place.key === 'description') return false
+    if (node.kind !== 'scalar' || (place.key === 'description' && place.what === 'The file')) return false
     const at = node.scalar.text.indexOf('${')
     if (at === -1) return false
     this.isWhole = false

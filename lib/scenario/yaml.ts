@@ -26,7 +26,9 @@ export function readYaml(file: string, text: string): YamlFile {
 const oneEntryALine: DiagnosticNote = {
   message: 'Write one entry a line, without braces: then commas and brackets belong to the expression.',
 }
-const nextLine: DiagnosticNote = { message: 'Write ">-" after the colon, and the expression on the next line, indented further.' }
+const nextLine: DiagnosticNote = { message: 'Write ">-" after the colon, and the value on the next line, indented further.' }
+
+const belowHeader: DiagnosticNote = { message: 'The text itself goes on the next line, indented further.' }
 
 // More traps than that in one file are no scenario; it also bounds the rounds.
 const maxRounds = 200
@@ -295,7 +297,7 @@ class Reading {
           { character: this.original[start]!, key: keyBefore(this.original, start) },
           range,
           {
-            notes: [{ message: 'The text itself goes on the next line, indented further.' }],
+            notes: [belowHeader],
           },
         )
         this.cover(range)
@@ -383,6 +385,16 @@ class Reading {
       } as const
     )[value.type as 'PLAIN']
     const scalar = scalarText(this.text, range.start, range.end, style, String(value.value))
+    if (style === 'block' && scalar.text.trim() === '') {
+      // `a: > # 5`: the sign of a text over several lines, and no lines.
+      this.report(
+        'yaml-no-value',
+        { key: key.endsWith('[]') ? '-' : key },
+        { start: range.start, end: range.start + 1 },
+        { notes: [belowHeader] },
+      )
+      return undefined
+    }
     if (style === 'plain' && !this.isRefused(range)) this.checkComment(scalar.text, range, inFlow)
     return { kind: 'scalar', scalar, range: scalar.range }
   }
