@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { KafkaEvent } from '../runtime/event.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from './fault-points.ts'
 
 export interface FunctionSettings {
   /** The bundle: a .js or .mjs file that exports `handler`. */

@@ -1,8 +1,9 @@
 // Ways to deliver a batch, from AWS's everyday to its worst: once; twice though it succeeded; to a process that is killed at every point of
 // its commit in turn; to two processes at once. Each gives the mapping one result, as if nothing else had happened.
-import type { KafkaEvent } from '../runtime/event.ts'
-import type { InvocationResult } from './container.ts'
-import { type Fault, faultPhases } from './faults.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { KafkaEvent, KafkaEventRecord } from '../runtime/event.ts'
+import type { Container, InvocationResult } from './container.ts'
+import { type Fault, type FaultPhase, faultPhases } from './fault-points.ts'
 import type { Delivery } from './mapping.ts'
 import type { ContainerPool } from './pool.ts'
 
@@ -12,10 +13,14 @@ export function plainDelivery(pool: ContainerPool): Deliver {
   return event => pool.invoke(event)
 }
 
-/** Every batch twice, one after the other: the mapping did not learn that the first time succeeded. */
+/**
+ * Every batch twice though it succeeded: alone, and once more at the head of the partition's next one, as if the mapping had lost a commit
+ * and cut differently from there.
+ */
 export function doubledDelivery(pool: ContainerPool): Deliver {
+  const recut = recutter()
   return async event => {
-    const first = await pool.invoke(event)
+    const first = await pool.invoke(recut(event))
     return first.status === 'success' ? pool.invoke(event) : first
   }
 }
@@ -29,7 +34,9 @@ export type StrikeCounts = Map<string, number>
  * have arrived, which leads past the commit.
  */
 export function killedDelivery(pool: ContainerPool, strikes: StrikeCounts): Deliver {
+  const recut = recutter()
   return async (event, { batchIndex }) => {
+    const again = recut(event)
     const phases = batchIndex % 2 === 0 ? faultPhases : (['answered'] as const)
     for (let point = 0; ; point++) {
       const call = Math.floor(point / phases.length) + 1
@@ -39,7 +46,7 @@ export function killedDelivery(pool: ContainerPool, strikes: StrikeCounts): Deli
       lease.container.onStrike(struck => {
         struckAt = struck
       })
-      const { result } = await lease.run(event, { fault })
+      const { result } = await lease.run(point % 2 === 0 ? event : again, { fault })
       if (result.status !== 'crashed') return result
       // Died of something else: that is for the mapping, and for people, to see.
       if (result.signal !== 'SIGKILL') return result
@@ -51,39 +58,76 @@ export function killedDelivery(pool: ContainerPool, strikes: StrikeCounts): Deli
 /** Later starts of the second process, from the same instant to after the first has ended. */
 const zombieDelaysMs = [0, 1, 2, 4, 8, 16, 32, 64]
 
+/** A cold commit makes five calls in the newer transaction protocol, a warm one three; the older protocol makes two more. */
+const zombieCalls = [1, 2, 3, 4, 5, 6, 7]
+
 /**
- * A second process gets the same batch at the same time. Even batches: it starts a little later, by ever other delays. Odd batches: it
- * started earlier and stands still at a point of its commit, another in every batch, until the mapping's own invocation is over; then it
- * goes on where it was, a zombie that must find itself fenced. Its result is nobody's.
+ * Other processes get the same batch at the same time; their results are nobody's. Even batches: a second process starts a little later, by
+ * ever other delays. Odd batches: a crowd of them started earlier, each stands still at another call of its commit, and when the mapping's
+ * own invocation is over they all go on at once where they were: zombies that must find themselves fenced.
  */
 export function zombieDelivery(pool: ContainerPool, strikes: StrikeCounts): Deliver {
-  return async (event, { batchIndex }) => {
+  const recut = recutter()
+  return (event, { batchIndex }) => {
+    const events = { event, again: recut(event) }
     const round = Math.floor(batchIndex / 2)
-    if (batchIndex % 2 === 0) {
-      const later = new Promise(resolve => setTimeout(resolve, zombieDelaysMs[round % zombieDelaysMs.length])).then(() =>
-        pool.invoke(event),
-      )
-      const [result] = await Promise.all([pool.invoke(event), later])
-      return result
-    }
-    const phase = faultPhases[round % faultPhases.length]!
-    const call = (Math.floor(round / faultPhases.length) % 5) + 1
-    const lease = pool.acquire()
-    let ended = false
-    const stopped = new Promise<void>(resolve => {
-      lease.container.onStrike(struck => {
+    return batchIndex % 2 === 0
+      ? deliverTwiceAtOnce(pool, events, zombieDelaysMs[round % zombieDelaysMs.length]!)
+      : deliverAmongZombies(pool, strikes, events, faultPhases[round % faultPhases.length]!)
+  }
+}
+
+interface Events {
+  readonly event: KafkaEvent
+  readonly again: KafkaEvent
+}
+
+async function deliverTwiceAtOnce(pool: ContainerPool, { event, again }: Events, delayMs: number): Promise<InvocationResult> {
+  const other = delay(delayMs).then(() => pool.invoke(again))
+  const result = await pool.invoke(event)
+  await other
+  return result
+}
+
+async function deliverAmongZombies(
+  pool: ContainerPool,
+  strikes: StrikeCounts,
+  { event, again }: Events,
+  phase: FaultPhase,
+): Promise<InvocationResult> {
+  const zombies: { readonly container: Container; readonly ended: Promise<unknown> }[] = []
+  for (const call of zombieCalls) {
+    const { container, run } = pool.acquire()
+    const stopped = new Promise<'stopped'>(resolve => {
+      container.onStrike(struck => {
         count(strikes, struck)
-        resolve()
+        resolve('stopped')
       })
     })
-    const zombie = lease.run(event, { fault: { call, phase, action: 'stop' } }).finally(() => {
-      ended = true
-    })
-    await Promise.race([stopped, zombie])
-    const result = await pool.invoke(event)
-    if (!ended) lease.container.thaw()
-    await zombie
-    return result
+    const ended = run(call % 2 === 0 ? event : again, { fault: { call, phase, action: 'stop' } }).then(() => 'ended' as const)
+    // One after another: each fences the one before it, as new owners do.
+    const state = await Promise.race([stopped, ended])
+    if (state === 'stopped') zombies.push({ container, ended })
+  }
+  const result = await pool.invoke(event)
+  for (const { container } of zombies) container.thaw()
+  await Promise.all(zombies.map(({ ended }) => ended))
+  return result
+}
+
+/**
+ * A batch as it may come again after its partition has moved to another poller: from an earlier commit on, so that it begins with what the
+ * partition's batch before it held.
+ */
+function recutter(): (event: KafkaEvent) => KafkaEvent {
+  const before = new Map<string, readonly KafkaEventRecord[]>()
+  return event => {
+    const records: Record<string, readonly KafkaEventRecord[]> = {}
+    for (const [mapKey, own] of Object.entries(event.records)) {
+      records[mapKey] = [...(before.get(mapKey) ?? []).filter(record => record.offset < own[0]!.offset), ...own]
+      before.set(mapKey, own)
+    }
+    return { ...event, records }
   }
 }
 

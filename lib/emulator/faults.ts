@@ -4,27 +4,7 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { ToHost } from './container.ts'
-
-export interface Fault {
-  /** 1: the first request of the commit in this invocation. */
-  readonly call: number
-  readonly phase: FaultPhase
-  readonly action: 'kill' | 'stop'
-}
-
-export const faultPhases = ['before', 'written', 'answered'] as const
-export type FaultPhase = (typeof faultPhases)[number]
-
-/** The requests that count, by API key. Metadata, look-ups of coordinators and versions don't: a commit may have them in its cache. */
-export const commitCalls: Readonly<Record<number, string>> = {
-  0: 'Produce',
-  9: 'OffsetFetch',
-  22: 'InitProducerId',
-  24: 'AddPartitionsToTxn',
-  25: 'AddOffsetsToTxn',
-  26: 'EndTxn',
-  28: 'TxnOffsetCommit',
-}
+import { commitCalls, type Fault, type FaultPhase } from './fault-points.ts'
 
 // Size, API key, version, correlation id: docs of the protocol, "Request Header v1". An answer has size and correlation id.
 const requestHeaderBytes = 12
@@ -54,7 +34,7 @@ let fault: Fault | undefined
 let callCount = 0
 
 /** The next fault, from now on; counting starts again. */
-export function arm(next: Fault | undefined): void {
+function arm(next: Fault | undefined): void {
   fault = next
   callCount = 0
 }

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Container } from '../../lib/emulator/container.ts'
-import type { Fault } from '../../lib/emulator/faults.ts'
+import type { Fault } from '../../lib/emulator/fault-points.ts'
 
 // A server that answers each request after a moment, and remembers which it got whole.
 let server: Server

@@ -1,0 +1,78 @@
+// The reference cases through the real build: without a broker, on Kafka and Redis, and with the faults that exactly-once must survive.
+import { join, resolve } from 'node:path'
+import { describe, expect, inject, test } from 'vitest'
+import { describe as describeLine } from './compare.ts'
+import type { CaseOptions } from './options.ts'
+import { readCase } from './reference.ts'
+import { type Outcome, runCase } from './runner.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const plain: CaseOptions = {
+  broker: 'none',
+  store: 'memory',
+  batch: 'all',
+  kill: false,
+  zombie: false,
+  duplicate: false,
+  seed: 1,
+}
+const onKafka: CaseOptions = { ...plain, broker: 'kafka', store: 'redis' }
+const batches = [1, 7, 'all'] as const
+
+describe.each([
+  { name: 'telecom-campaign', expectedCount: 24 },
+  { name: 'large-transactions', expectedCount: 26 },
+])('$name', ({ name, expectedCount }) => {
+  test.each(batches)('embedded, batches of %s', async batch => {
+    expectEqual(await run({ ...plain, batch }))
+  })
+
+  test('embedded, every batch twice', async () => {
+    expectEqual(await run({ ...plain, batch: 7, duplicate: true }))
+  })
+
+  test.each(batches)('on Kafka and Redis, batches of %s', async batch => {
+    expectEqual(await run({ ...onKafka, batch }))
+  })
+
+  test.each(batches)('every batch twice, of %s', async batch => {
+    expectEqual(await run({ ...onKafka, batch, duplicate: true }))
+  })
+
+  test('killed between every two calls of the commit', async () => {
+    const outcome = await run({ ...onKafka, batch: 7, kill: true })
+    expectEqual(outcome)
+    expect([...outcome.strikes.keys()]).toEqual(
+      expect.arrayContaining([
+        'InitProducerId before',
+        'OffsetFetch answered',
+        'Produce before',
+        'Produce written',
+        'Produce answered',
+      ]),
+    )
+    expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(['EndTxn before', 'EndTxn written', 'EndTxn answered']))
+  }, 300_000)
+
+  test('zombies with the same batch', async () => {
+    const outcome = await run({ ...onKafka, batch: 1, zombie: true })
+    expectEqual(outcome)
+    expect([...outcome.strikes.keys()]).toEqual(
+      expect.arrayContaining(['Produce written', 'TxnOffsetCommit written', 'EndTxn before']),
+    )
+  }, 300_000)
+
+  function run(options: CaseOptions): Promise<Outcome> {
+    const reference = readCase(join(import.meta.dirname, 'data'), name)
+    return runCase(reference, options, { root, addresses: { kafka: inject('kafka'), redis: inject('redis') } })
+  }
+
+  function expectEqual({ comparison }: Outcome): void {
+    expect({
+      expectedCount: comparison.expectedCount,
+      missing: comparison.missing.map(describeLine),
+      unexpected: comparison.unexpected.map(describeLine),
+      outOfOrder: comparison.outOfOrder.map(describeLine),
+    }).toEqual({ expectedCount, missing: [], unexpected: [], outOfOrder: [] })
+  }
+})
