@@ -1,0 +1,66 @@
+// The CPU path of a batch: bytes of a Lambda event → outputs, by the compiled bundle with stores in memory, beside its floor: what any
+// function must do with the same data (parse the event, base64 and parse each value, write each output).
+import assert from 'node:assert'
+import { loadCompiled } from '../../lib/cli/compiled.ts'
+import { openScenario } from '../../lib/cli/scenario-file.ts'
+import type { StoreContent } from '../../lib/connectors/memory.ts'
+import type { KafkaEvent } from '../../lib/runtime/event.ts'
+import { type Figure, measure } from './measure.ts'
+import { type Workload, workloads } from './workloads.ts'
+
+const recordCount = 1000
+
+export async function cpu(): Promise<readonly Figure[]> {
+  const figures: Figure[] = []
+  for (const workload of workloads) figures.push(...(await measureWorkload(workload)))
+  return figures
+}
+
+async function measureWorkload({ scenario, topic, eventOf, lookupsOf, expectedOutputs }: Workload): Promise<readonly Figure[]> {
+  const { embed, plan } = await loadCompiled(openScenario(scenario))
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+  const context = { getRemainingTimeInMillis: () => 60_000 } as never
+  const values = Array.from({ length: recordCount }, (_, n) => JSON.stringify(eventOf(n)))
+  const lookups: StoreContent = Object.assign({}, ...values.map((_, n) => lookupsOf(n)))
+  const text = JSON.stringify({
+    eventSource: 'aws:kafka',
+    records: {
+      [`${topic}-0`]: values.map((value, offset) => ({
+        topic,
+        partition: 0,
+        offset,
+        timestamp: 1_795_165_200_000,
+        timestampType: 'CREATE_TIME',
+        key: Buffer.from(String(offset)).toString('base64'),
+        value: Buffer.from(value).toString('base64'),
+        headers: [],
+      })),
+    },
+  })
+
+  const decide = async () => {
+    const { handler, kafka } = embed(plan, { lookups, log })
+    await handler(JSON.parse(text) as KafkaEvent, context)
+    return kafka.committed
+  }
+  // Checked first: as many outputs as the rules, written by hand in the workload, give.
+  const outputs = (await decide()).map(record => JSON.parse(Buffer.from(record.value!).toString()) as unknown)
+  assert.deepEqual(outputs, expectedOutputs(recordCount))
+
+  const floor = () => {
+    const event = JSON.parse(text) as KafkaEvent
+    const kept: unknown[] = []
+    for (const records of Object.values(event.records)) {
+      for (const record of records) kept.push(JSON.parse(Buffer.from(record.value!, 'base64').toString()))
+    }
+    for (const output of outputs) kept.push(Buffer.from(JSON.stringify(output)))
+    return kept
+  }
+  return measure(
+    [
+      { name: `cpu/${scenario}`, run: decide },
+      { name: `cpu/${scenario} floor: JSON.parse + base64 + JSON.stringify`, run: floor },
+    ],
+    { unit: 'ms CPU per 1,000 records', perRun: cpuMs => cpuMs },
+  )
+}
