@@ -17,7 +17,6 @@ export function realWorld(
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),
       clientId: `sluice.${plan.scenario}`,
-      scenario: plan.scenario,
     }),
     redis: connectStore
       ? connectStore({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario: plan.scenario })

@@ -53,12 +53,8 @@ describe('what the store answers', () => {
   })
 
   test('another kind of data is told, not thrown', async () => {
-    const [[wrongHash], [wrongText]] = (await port.lookupMany(
-      [hash([`${prefix}:text`]), text([`${prefix}:hash`])],
-      deadline(),
-    )) as unknown[][]
-    expect(wrongHash).toBeInstanceOf(WrongKind)
-    expect(wrongText).toBeInstanceOf(WrongKind)
+    const answers = await port.lookupMany([hash([`${prefix}:text`]), text([`${prefix}:hash`])], deadline())
+    expect(answers.flat()).toEqual([expect.any(WrongKind), expect.any(WrongKind)])
   })
 
   test('1,000 keys at once', async () => {
