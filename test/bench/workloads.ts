@@ -12,6 +12,7 @@ export interface Workload {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 
+const hash = (value: Readonly<Record<string, string>>) => ({ type: 'hash' as const, value })
 const ageOf = (n: number) => 20 + (n % 20)
 const amountOf = (n: number) => (n * 7) % 50
 const categoryOf = (n: number) => (n % 3 === 0 ? 'STANDARD' : 'GOLD')
@@ -61,11 +62,8 @@ export const workloads: readonly Workload[] = [
       at: '2026-11-20T10:00:00Z',
     }),
     lookupsOf: n => ({
-      [`customer:c-${n}`]: {
-        type: 'hash',
-        value: { plan: n % 3 === 0 ? 'gold' : 'basic', segment: 'young', homeCountry: 'PL', consent: 'true' },
-      },
-      [`propensity:young:c-${n}`]: { type: 'hash', value: { upgrade: '0.3', roaming: '0.6' } },
+      [`customer:c-${n}`]: hash({ plan: n % 3 === 0 ? 'gold' : 'basic', segment: 'young', homeCountry: 'PL', consent: 'true' }),
+      [`propensity:young:c-${n}`]: hash({ upgrade: '0.3', roaming: '0.6' }),
     }),
     expectedOutputs: count =>
       numbers(count)
