@@ -1,5 +1,6 @@
 // A scenario file's text → its sections with the place of everything (ScenarioSyntax), or what is wrong with the text. What stands in
 // the file is never passed over: a key is known, refused with a reason, or unknown.
+import type { Range } from '../language/problem.ts'
 import { type Diagnostic, diagnostic, sortDiagnostics } from './diagnostics.ts'
 import { mappingSettingNames, type Section, type Shape, scenarioFile } from './sections.ts'
 import { checkStructure, durationMs, quotedList, readScalar, type Structure } from './structure.ts'
@@ -23,20 +24,20 @@ export interface ReadScenario {
   /** Absent where a part of the file cannot be used, so that the analysis would draw wrong conclusions. */
   readonly syntax?: ScenarioSyntax
   readonly diagnostics: readonly Diagnostic[]
+  /** Text that YAML would misread: placeholders stand for it in `syntax`, and nothing more should be said of it. */
+  readonly refused: readonly Range[]
 }
 
 /** `file` is the name for messages, relative to the working directory. */
 export function readScenario(file: string, text: string): ReadScenario {
-  const yaml = readYaml(file, text)
-  if (!yaml.root) return { diagnostics: sortDiagnostics(yaml.diagnostics) }
-  const structure = checkStructure(yaml.root, scenarioFile, file, yaml.isRefused)
+  const { root, diagnostics: traps, refused, isWhole } = readYaml(file, text)
+  if (!root) return { diagnostics: sortDiagnostics(traps), refused }
+  const structure = checkStructure(root, scenarioFile, file, refused)
   const sections = new Sections(structure)
-  const top = sections.of(yaml.root)
-  const cross = crossChecks(file, sections, top)
-  const diagnostics = sortDiagnostics([...yaml.diagnostics, ...structure.diagnostics, ...cross])
-  if (yaml.diagnostics.length > 0 || !structure.isWhole) return { diagnostics }
-  const syntax = scenarioSyntax(file, text, sections, top)
-  return syntax ? { syntax, diagnostics } : { diagnostics }
+  const top = sections.of(root)
+  const diagnostics = sortDiagnostics([...traps, ...structure.diagnostics, ...crossChecks(file, sections, top)])
+  const syntax = isWhole && structure.isWhole ? scenarioSyntax(file, text, sections, top) : undefined
+  return { ...(syntax ? { syntax } : {}), diagnostics, refused }
 }
 
 type Keys = ReadonlyMap<string, Entry>

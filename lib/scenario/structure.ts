@@ -6,6 +6,7 @@ import type { ErrorKey, Values } from './errors.ts'
 import type { Key, Section, Shape } from './sections.ts'
 import { nearest } from './suggestion.ts'
 import type { Entry, Node } from './syntax.ts'
+import { overlaps } from './yaml.ts'
 
 export interface Structure {
   readonly diagnostics: readonly Diagnostic[]
@@ -15,8 +16,8 @@ export interface Structure {
   readonly keysOf: (node: Node) => ReadonlyMap<string, Entry>
 }
 
-export function checkStructure(root: Node, section: Section, file: string, isRefused: (node: Node) => boolean): Structure {
-  const checking = new Checking(file, isRefused)
+export function checkStructure(root: Node, section: Section, file: string, refused: readonly Range[]): Structure {
+  const checking = new Checking(file, refused)
   checking.shape(root, section, { what: 'The file', key: 'the file', range: root.range, isVariablePlace: false })
   return { diagnostics: checking.diagnostics, isWhole: checking.isWhole, keysOf: node => checking.meant.get(node) ?? new Map() }
 }
@@ -36,16 +37,17 @@ class Checking {
   readonly meant = new Map<Node, ReadonlyMap<string, Entry>>()
   isWhole = true
   private readonly file: string
-  private readonly isRefused: (node: Node) => boolean
+  private readonly refused: readonly Range[]
 
-  constructor(file: string, isRefused: (node: Node) => boolean) {
+  constructor(file: string, refused: readonly Range[]) {
     this.file = file
-    this.isRefused = isRefused
+    this.refused = refused
   }
 
   shape(node: Node, shape: Shape, place: Place): void {
-    if (this.isRefused(node)) {
-      this.isWhole = false
+    if (this.isPlaceholder(node)) {
+      // An expression's placeholder has a type that agrees with everything; without a section its names would be unknown.
+      if (shape.kind !== 'expression' && shape.kind !== 'value') this.isWhole = false
       return
     }
     if (place.isVariablePlace && node.kind === 'scalar' && isVariable(node.scalar.text)) return
@@ -59,6 +61,7 @@ class Checking {
       case 'fields':
         return this.fields(node, place)
       case 'type':
+        if (this.holdsPlaceholder(node)) this.isWhole = false
         if (node.kind === 'list' || node.kind === 'null')
           this.wrongShape(node, place, 'a type, or a map of fields and their types')
         return
@@ -66,6 +69,7 @@ class Checking {
         this.variables(node, place)
         return
       case 'literal':
+        if (this.holdsPlaceholder(node)) this.isWhole = false
         return
       case 'text':
       case 'expression':
@@ -77,6 +81,10 @@ class Checking {
       default:
         return shape satisfies never
     }
+  }
+
+  private isPlaceholder(node: Node): boolean {
+    return node.kind === 'scalar' && overlaps(this.refused, node.range)
   }
 
   private section(node: Node, section: Section, place: Place): void {
@@ -163,7 +171,7 @@ class Checking {
     if (node.kind !== 'map') return this.wrongShape(node, place, `a map with a name for each entry`)
     const word = capitalized(shape.word.replace(/^an? /, ''))
     for (const { name, value } of node.entries) {
-      if (shape.word === 'a variable' && (value.kind === 'map' || value.kind === 'list') && !this.isRefused(value)) {
+      if (shape.word === 'a variable' && (value.kind === 'map' || value.kind === 'list')) {
         this.isWhole = false
         const notes = [{ message: 'Write the map or list where it is used, or as an expression after ">-".' }]
         this.report('not-built-yet', { what: 'A variable that is a map or list' }, value.range, { notes })
@@ -197,7 +205,13 @@ class Checking {
   /** Types are the analysis' matter; here only that it is a map, with values that were not refused. */
   private fields(node: Node, place: Place): void {
     if (node.kind !== 'map') return this.wrongShape(node, place, 'a map of fields and their types')
+    if (this.holdsPlaceholder(node)) this.isWhole = false
     this.variables(node, place)
+  }
+
+  private holdsPlaceholder(node: Node): boolean {
+    if (node.kind === 'map') return node.entries.some(({ value }) => this.holdsPlaceholder(value))
+    return node.kind === 'list' ? node.items.some(item => this.holdsPlaceholder(item)) : this.isPlaceholder(node)
   }
 
   private scalar(node: Node, shape: Shape, place: Place): void {
@@ -225,12 +239,9 @@ class Checking {
     this.report('wrong-shape', { key: place.key, needed, found }, node.range)
   }
 
-  /** Looks for `${…}` and refused parts in all of a tree. */
+  /** Looks for `${…}` in all of a tree. */
   private variables(node: Node, place: Place): boolean {
-    if (this.isRefused(node)) {
-      this.isWhole = false
-      return true
-    }
+    if (this.isPlaceholder(node)) return false
     if (node.kind === 'map')
       return node.entries.map(entry => this.variables(entry.value, { ...place, key: entry.name.value })).some(Boolean)
     if (node.kind === 'list') return node.items.map(item => this.variables(item, place)).some(Boolean)

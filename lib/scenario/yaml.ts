@@ -6,21 +6,24 @@ import type { Range } from '../language/problem.ts'
 import { type Diagnostic, type DiagnosticNote, diagnostic } from './diagnostics.ts'
 import type { ErrorKey, Values } from './errors.ts'
 import type { Entry, Node } from './syntax.ts'
-import { scalarText } from './yaml-scalar.ts'
+import { type ScalarStyle, scalarText } from './yaml-scalar.ts'
 
 export interface YamlFile {
   /** Absent where the structure cannot be trusted. */
   readonly root?: Node
   readonly diagnostics: readonly Diagnostic[]
-  /** Whether a node stands for text that was refused, so that nothing more should be said of it. */
-  readonly isRefused: (node: Node) => boolean
+  /** Text that was refused; nothing more should be said of it. In the tree stands a placeholder. */
+  readonly refused: readonly Range[]
+  /** False where an entry is left out of the tree: what refers to it would look wrong. */
+  readonly isWhole: boolean
 }
 
 export function readYaml(file: string, text: string): YamlFile {
   const reading = new Reading(file, text)
   const sound = reading.coverTraps()
   const root = sound ? reading.root() : undefined
-  return { ...(root ? { root } : {}), diagnostics: reading.diagnostics, isRefused: node => reading.isRefused(node.range) }
+  const { diagnostics, refused, isWhole } = reading
+  return { ...(root ? { root } : {}), diagnostics, refused, isWhole }
 }
 
 const oneEntryALine: DiagnosticNote = {
@@ -28,7 +31,17 @@ const oneEntryALine: DiagnosticNote = {
 }
 const nextLine: DiagnosticNote = { message: 'Write ">-" after the colon, and the value on the next line, indented further.' }
 
+const styles: Readonly<Record<string, ScalarStyle>> = {
+  QUOTE_SINGLE: 'single-quoted',
+  QUOTE_DOUBLE: 'double-quoted',
+  BLOCK_FOLDED: 'block',
+  BLOCK_LITERAL: 'block',
+}
+
 const belowHeader: DiagnosticNote = { message: 'The text itself goes on the next line, indented further.' }
+
+/** A name that nothing has: the analysis takes it for an unknown one, whose type agrees with everything. */
+const placeholder = (length: number): string => '_'.repeat(length)
 
 // More traps than that in one file are no scenario; it also bounds the rounds.
 const maxRounds = 200
@@ -39,7 +52,8 @@ class Reading {
   private readonly original: string
   /** The text with placeholders over what was refused; of the same length. */
   private text: string
-  private readonly refused: Range[] = []
+  readonly refused: Range[] = []
+  isWhole = true
 
   constructor(file: string, text: string) {
     this.file = file
@@ -68,8 +82,8 @@ class Reading {
     return false
   }
 
-  isRefused(range: Range): boolean {
-    return this.refused.some(hidden => range.start < hidden.end && hidden.start < range.end)
+  private isRefused(range: Range): boolean {
+    return overlaps(this.refused, range)
   }
 
   // Reporting and covering.
@@ -83,7 +97,7 @@ class Reading {
     this.diagnostics.push(diagnostic(key, values, { file: this.file, range, ...more }))
   }
 
-  private cover(range: Range, filler: (length: number) => string = length => 'x'.repeat(length)): void {
+  private cover(range: Range, filler: (length: number) => string = placeholder): void {
     if (range.end <= range.start) return
     this.refused.push(range)
     this.text = this.text.slice(0, range.start) + filler(range.end - range.start) + this.text.slice(range.end)
@@ -121,6 +135,7 @@ class Reading {
         this.report('yaml-anchor/merge', {}, { start: mergeStart, end })
         this.cover({ start, end })
         this.refused.push({ start: mergeStart, end })
+        this.isWhole = false
         continue
       }
       const range = { start, end: Math.max(end, inFlow ? flowValueEnd(this.text, start) : lineValueEnd(this.text, start)) }
@@ -229,7 +244,8 @@ class Reading {
     const range = { start: line.contentStart, end: lineValueEnd(this.text, line.contentStart) }
     const key = this.original.slice(range.start, range.end)
     this.report('yaml-no-value', { key }, range, { notes: [{ message: 'An entry is a name, a colon, a blank and a value.' }] })
-    this.cover(range, length => '#'.padEnd(length, 'x'))
+    this.isWhole = false
+    this.cover(range, length => '#'.padEnd(length, '_'))
     return true
   }
 
@@ -350,7 +366,11 @@ class Reading {
   }
 
   private node(value: unknown, place: Range, key: string, inFlow: boolean): Node | undefined {
-    if (isMap(value)) return this.map(value, place)
+    if (isMap(value)) {
+      const map = this.map(value, place)
+      const isHole = this.refused.some(({ start, end }) => start === map.range.start && end === map.range.end)
+      return isHole ? refusedNode(map.range) : map
+    }
     if (isSeq(value)) {
       const range = rangeOf(value.range, place)
       const flow = value.flow === true
@@ -375,15 +395,7 @@ class Reading {
       return undefined
     }
     if (value.type === 'PLAIN' && this.text.slice(range.start, range.end) === 'null') return { kind: 'null', range }
-    const style = (
-      {
-        PLAIN: 'plain',
-        QUOTE_SINGLE: 'single-quoted',
-        QUOTE_DOUBLE: 'double-quoted',
-        BLOCK_FOLDED: 'block',
-        BLOCK_LITERAL: 'block',
-      } as const
-    )[value.type as 'PLAIN']
+    const style = styles[value.type] ?? 'plain'
     const scalar = scalarText(this.text, range.start, range.end, style, String(value.value))
     if (style === 'block' && scalar.text.trim() === '') {
       // `a: > # 5`: the sign of a text over several lines, and no lines.
@@ -410,27 +422,33 @@ class Reading {
       if (cut.has(i)) {
         // The entry is kept where its name is whole, as something that nothing more is said of.
         if (isScalar(key) && pair.value)
-          entries.push({ name: { value: String(key.value), range: rangeOf(key.range) }, value: { kind: 'null', range } })
+          entries.push({ name: { value: String(key.value), range: rangeOf(key.range) }, value: refusedNode(range) })
         continue
       }
       if (!isScalar(key) || key.range == null) {
         const bad = isMap(key) || isSeq(key) ? rangeOf(key.range, range) : range
         this.report('yaml-syntax', { detail: 'the name of an entry is a text, and here stands a map or list' }, bad)
         this.refused.push(bad)
+        this.isWhole = false
         continue
       }
       const name = { value: String(key.value), range: rangeOf(key.range, range) }
-      if (this.isRefused(name.range)) continue
+      if (this.isRefused(name.range)) {
+        this.isWhole = false
+        continue
+      }
       if (name.value === '') {
         this.report(
           'yaml-syntax',
           { detail: 'there is no name before the colon' },
           { start: name.range.start, end: name.range.start + 1 },
         )
+        this.isWhole = false
         continue
       }
       if (name.value === '<<' && key.type === 'PLAIN') {
         this.report('yaml-anchor/merge', {}, name.range)
+        this.isWhole = false
         continue
       }
       const first = seen.get(name.value)
@@ -438,6 +456,7 @@ class Reading {
         this.report('yaml-duplicate', { key: name.value }, name.range, {
           notes: [{ message: 'The first one:', range: first }],
         })
+        this.isWhole = false
         continue
       }
       seen.set(name.value, name.range)
@@ -454,7 +473,7 @@ class Reading {
       const value = hasValue ? this.node(pair.value, name.range, name.value, flow) : this.noValue(name.value, name.range)
       // The key was there: it is kept, as something that nothing more is said of.
       if (!value) this.refused.push(name.range)
-      entries.push({ name, value: value ?? { kind: 'null', range: name.range } })
+      entries.push({ name, value: value ?? refusedNode(name.range) })
     }
     return { kind: 'map', entries, range }
   }
@@ -500,6 +519,14 @@ class Reading {
     this.refused.push(range)
   }
 }
+
+function refusedNode(range: Range): Node {
+  const text = placeholder(range.end - range.start)
+  return { kind: 'scalar', scalar: { text, quoted: false, range, fileOffset: offset => range.start + offset }, range }
+}
+
+export const overlaps = (ranges: readonly Range[], { start, end }: Range): boolean =>
+  ranges.some(range => range.start < end && start < range.end)
 
 // Places in the text.
 

@@ -141,7 +141,8 @@ describe('what is sure is told, and the rest goes on', () => {
   })
 
   test.each([
-    ['a trap of YAML', `${head}filter: { a: f(x, y) }\n${tail}`, ['yaml-comma']],
+    ['a trap of YAML in a section', `${head}filter: { a }b\n${tail}`, ['yaml-syntax']],
+    ['a key that is there twice', `${head}let: { a: "1", a: "2" }\n${tail}`, ['yaml-duplicate']],
     ['a section that is not built', `${head}state: {}\n${tail}`, ['not-built-yet']],
     ['a section of another shape', `${head}filter: yes\n${tail}`, ['wrong-shape']],
     ['a missing key', head, ['missing-key']],
@@ -150,6 +151,22 @@ describe('what is sure is told, and the rest goes on', () => {
   ])('no syntax for %s', (_, text, ids) => {
     expect(idsOf(text)).toEqual(ids)
     expect(readScenario('s.yml', text).syntax).toBeUndefined()
+  })
+
+  test('a trap of YAML in an expression leaves a placeholder there', () => {
+    const { syntax, diagnostics, refused } = readScenario('s.yml', `${head}filter:\n  a: !b\n  c: event.id != ""\n${tail}`)
+    expect(diagnostics.map(({ id }) => id)).toEqual(['yaml-tag'])
+    expect(syntax?.filters.map(({ name, value }) => [name.value, value.text])).toEqual([
+      ['a', '__'],
+      ['c', 'event.id != ""'],
+    ])
+    expect(refused).toEqual([syntax?.filters[0]?.value.range])
+  })
+
+  test('braces without quotes are a text with holes', () => {
+    const { syntax, diagnostics } = readScenario('s.yml', `${head}sinks: { out: { topic: o, key: {event.id}, value: event } }\n`)
+    expect(diagnostics.map(({ id, suggestion }) => [id, suggestion])).toEqual([['yaml-no-value', '"{event.id}"']])
+    expect(syntax?.sinks[0]?.key?.text).toBe('__________')
   })
 
   test('several traps, one message each, in the order of the file', () => {

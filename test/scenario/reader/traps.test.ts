@@ -102,7 +102,7 @@ test('a file that was damaged anywhere is read or refused, and every place lies 
         expect(range.start).toBeGreaterThanOrEqual(0)
         expect(range.end).toBeGreaterThanOrEqual(range.start)
         expect(range.end).toBeLessThanOrEqual(damaged.length)
-        expect(message).not.toMatch(/xxx|undefined|NaN/)
+        expect(message).not.toMatch(/__|undefined|NaN/)
       }
     }),
     { numRuns: 300, seed: 7 },
