@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { brokenScenarios, checkOutput, goodScenarios, outputPath } from './golden.ts'
+import { brokenScenarios, checkOutput, goodScenarios, outputPath, referencePage, schemaText } from './golden.ts'
 
 describe('a broken scenario gives exactly the output beside it', () => {
   test.each(brokenScenarios())('%s', async path => {
@@ -26,4 +26,14 @@ describe('a good scenario gives nothing', () => {
 test('every golden output belongs to a scenario', () => {
   const outputs = readdirSync('test/golden').filter(name => name.endsWith('.txt'))
   expect(outputs.filter(name => !existsSync(`test/golden/${name.replace(/\.txt$/, '.yml')}`))).toEqual([])
+})
+
+// The formatter has lines of its own, hence the comparison as data.
+test('the JSON Schema beside the scenarios is the one that the code gives', () => {
+  const stored = JSON.parse(readFileSync('functions/scenario.schema.json', 'utf8'))
+  expect(stored, 'write it anew: node test/golden/update.ts').toEqual(JSON.parse(schemaText()))
+})
+
+test('the reference page of errors is the one that the code gives', () => {
+  expect(readFileSync('docs/errors.md', 'utf8'), 'write it anew: node test/golden/update.ts').toBe(referencePage())
 })

@@ -1,7 +1,10 @@
 // Golden files: a broken scenario `ID.yml` beside the exact output of `sluice check`, `ID.txt`. Those in good/ must give nothing.
 // `node test/golden/update.ts` writes the outputs anew; the difference is then read like any other change.
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { main } from '../../lib/cli/main.ts'
+import { errorsPage } from '../../lib/scenario/errors-page.ts'
+import { scenarioSchema } from '../../lib/scenario/schema.ts'
 
 const folder = 'test/golden'
 
@@ -32,4 +35,18 @@ export async function checkOutput(
   const stop = new AbortController().signal
   const exitCode = await main(['check', scenarioPath], { out: write, error: write, colors: false, environment, stop })
   return { text, exitCode }
+}
+
+export const schemaText = (): string => `${JSON.stringify(scenarioSchema(), undefined, 2)}\n`
+
+/** Each id with the first message of its golden output. */
+export function referencePage(): string {
+  const examples = new Map<string, string>()
+  for (const path of brokenScenarios()) {
+    const id = basename(path, '.yml')
+    const output = existsSync(outputPath(path)) ? readFileSync(outputPath(path), 'utf8') : ''
+    const message = output.split(/\n\n/).find(part => part.includes(`[${id}]`))
+    if (message !== undefined) examples.set(id, message)
+  }
+  return errorsPage(examples)
 }

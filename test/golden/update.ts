@@ -1,7 +1,9 @@
-// Writes the golden outputs and the JSON Schema for editors anew, after a change that was meant.
-import { writeFileSync } from 'node:fs'
-import { scenarioSchema } from '../../lib/scenario/schema.ts'
-import { brokenScenarios, checkOutput, outputPath } from './golden.ts'
+// Writes anew what is made from the code and kept in the repository, after a change that was meant: the golden outputs, the JSON
+// Schema for editors, the reference page of errors.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { brokenScenarios, checkOutput, outputPath, referencePage, schemaText } from './golden.ts'
 
 for (const path of brokenScenarios()) writeFileSync(outputPath(path), (await checkOutput(path)).text)
-writeFileSync('functions/scenario.schema.json', `${JSON.stringify(scenarioSchema(), undefined, 2)}\n`)
+writeFileSync('functions/scenario.schema.json', schemaText())
+mkdirSync('docs', { recursive: true })
+writeFileSync('docs/errors.md', referencePage())
