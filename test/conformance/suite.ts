@@ -1,0 +1,134 @@
+// CEL's official conformance suite (@bufbuild/cel-spec), read into what this language understands: declarations and values of our kinds.
+import { getConformanceSuite, type IncrementalTest, type IncrementalTestSuite } from '@bufbuild/cel-spec/testdata/tests.js'
+import type { Type } from '../../lib/language/types.ts'
+import { type Described, describeExpected, runtimeValue, typeOfDeclaration, Unsupported } from './values.ts'
+
+export interface ConformanceCase {
+  readonly group: Group
+  /** `integer_math/int64_math/add_positive_positive` */
+  readonly name: string
+  readonly source: string
+  readonly names: ReadonlyMap<string, { readonly type: Type; readonly value: unknown }>
+  readonly expected: { readonly kind: 'value'; readonly value: Described } | { readonly kind: 'error' }
+}
+
+export interface SkippedCase {
+  readonly group: Group
+  readonly name: string
+  readonly source: string
+  readonly reason: string
+}
+
+/** The suites of each group. What is left out needs protobuf (proto2, proto3, dynamic, wrappers, enums), or extensions that we do not have. */
+export const groups = {
+  core: [
+    'basic',
+    'comparisons',
+    'conversions',
+    'fields',
+    'fp_math',
+    'integer_math',
+    'lists',
+    'logic',
+    'macros',
+    'namespace',
+    'parse',
+    'plumbing',
+    'string',
+    'timestamps',
+  ],
+  strings: ['string_ext'],
+  math: ['math_ext'],
+  optionals: ['optionals'],
+} as const
+
+export type Group = keyof typeof groups
+
+export function readSuite(): { readonly cases: readonly ConformanceCase[]; readonly skipped: readonly SkippedCase[] } {
+  const suites = new Map(getConformanceSuite().suites.map(suite => [suite.name, suite]))
+  const cases: ConformanceCase[] = []
+  const skipped: SkippedCase[] = []
+  for (const group of Object.keys(groups) as Group[]) {
+    for (const name of groups[group]) {
+      for (const [path, test] of testsOf(suites.get(name)!, '')) {
+        const reason = reasonToSkip(test)
+        try {
+          if (reason !== undefined) throw new Unsupported(reason)
+          cases.push(readCase(group, path, test))
+        } catch (error) {
+          if (!(error instanceof Unsupported)) throw error
+          skipped.push({ group, name: path, source: test.original.expr, reason: error.message })
+        }
+      }
+    }
+  }
+  return { cases, skipped }
+}
+
+function testsOf(suite: IncrementalTestSuite, path: string): readonly (readonly [string, IncrementalTest])[] {
+  const here = path === '' ? suite.name : `${path}/${suite.name}`
+  return [
+    ...suite.tests.map(test => [`${here}/${test.original.name}`, test] as const),
+    ...suite.suites.flatMap(inner => testsOf(inner, here)),
+  ]
+}
+
+const protobuf = 'protobuf messages: scenarios have JSON'
+
+// Each line with its reason; the runner prints them with --skips.
+function reasonToSkip({ original }: IncrementalTest): string | undefined {
+  if (
+    /\bTestAllTypes\b|\bNestedTestAllTypes\b|google\.protobuf\.(?!Timestamp|Duration)|google\.protobuf\.\w+\s*\{/.test(
+      original.expr,
+    )
+  )
+    return protobuf
+  return undefined
+}
+
+function readCase(group: Group, name: string, { original }: IncrementalTest): ConformanceCase {
+  const names = new Map<string, { readonly type: Type; readonly value: unknown }>()
+  for (const declaration of original.typeEnv) {
+    if (declaration.declKind.case !== 'ident') throw new Unsupported('functions that the test declares')
+    const type = typeOfDeclaration(declaration.declKind.value.type)
+    names.set(declaration.name, { type, value: undefined })
+  }
+  for (const [binding, value] of Object.entries(original.bindings)) {
+    if (value.kind.case !== 'value') throw new Unsupported('unknown values')
+    const type = names.get(binding)?.type ?? { kind: 'dyn' }
+    names.set(binding, { type, value: runtimeValue(value.kind.value, type) })
+  }
+  // Within the container x, x.y is y, too.
+  for (const [declared, entry] of [...names]) {
+    for (const container of containersOf(original.container)) {
+      const short = declared.slice(container.length + 1)
+      if (declared.startsWith(`${container}.`) && !names.has(short)) names.set(short, entry)
+    }
+  }
+  return { group, name, source: original.expr, names, expected: expectationOf(original) }
+}
+
+// a.b.c, a.b, a: the innermost has precedence.
+function containersOf(container: string): readonly string[] {
+  if (container === '') return []
+  const parts = container.split('.')
+  return parts.map((_, i) => parts.slice(0, parts.length - i).join('.'))
+}
+
+function expectationOf({ resultMatcher }: IncrementalTest['original']): ConformanceCase['expected'] {
+  switch (resultMatcher.case) {
+    case 'value':
+      return { kind: 'value', value: describeExpected(resultMatcher.value) }
+    case 'typedResult':
+      // Some of them only say what type is deduced.
+      if (resultMatcher.value.result === undefined) throw new Unsupported('deduced types in protobuf terms')
+      return { kind: 'value', value: describeExpected(resultMatcher.value.result) }
+    case 'evalError':
+    case 'anyEvalErrors':
+      return { kind: 'error' }
+    case undefined:
+      return { kind: 'value', value: 'true' }
+    default:
+      throw new Unsupported('unknown values')
+  }
+}
