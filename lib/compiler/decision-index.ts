@@ -191,7 +191,7 @@ class Builder {
     const long: RowTests[] = []
     for (;;) {
       const points = this.#points(short, column)
-      const limit = 8 * (apart.length + others.length) + 64
+      const limit = 4 * (apart.length + others.length) + 64
       const apartFromOthers = others.length > fewRows && others.length * (2 * points.length + 1) > limit
       const inSegments = apartFromOthers ? short : this.#inOrder([...short, ...others])
       const lists = this.#segments(inSegments, { column, points, type }, limit)

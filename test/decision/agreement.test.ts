@@ -103,14 +103,12 @@ interface Table {
 }
 
 const tables = (maxRows: number): fc.Arbitrary<Table> =>
-  fc
-    .array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 3 })
-    .chain(columns =>
-      fc.record({
-        columns: fc.constant(columns),
-        rows: fc.array(fc.tuple(...columns.map(cellArbitrary)), { minLength: 1, maxLength: maxRows }),
-      }),
-    )
+  fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 3 }).chain(columns =>
+    fc.record({
+      columns: fc.constant(columns),
+      rows: fc.array(fc.tuple(...columns.map(cellArbitrary)), { minLength: 1, maxLength: maxRows }),
+    }),
+  )
 
 function decision({ columns, rows }: Table, parts: Partial<Decision>): Decision {
   return decisionOf({

@@ -66,7 +66,8 @@ function readPipes(scalar: ScalarText, { name, report }: TableOptions): TableSyn
     })
     return undefined
   }
-  const isRuler = (line: Piece): boolean => /^[\s|:-]*-[\s|:-]*$/.test(text.slice(line.start, line.end))
+  // A row of single dashes is a row.
+  const isRuler = (line: Piece): boolean => /^[\s|:-]*--[\s|:-]*$/.test(text.slice(line.start, line.end))
   const rowLines = otherLines[0] !== undefined && isRuler(otherLines[0]) ? otherLines.slice(1) : otherLines
   const rows: RowText[] = []
   for (const [index, line] of rowLines.entries()) {
