@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { meaningOf, worstOf } from '../../lib/connectors/kafka/codes.ts'
 import { crc32c } from '../../lib/connectors/kafka/crc32c.ts'
-import { apiVersions, endTxn, metadata, produce, txnOffsetCommit } from '../../lib/connectors/kafka/messages.ts'
+import {
+  apiVersions,
+  endTxn,
+  initProducerId,
+  metadata,
+  offsetFetch,
+  produce,
+  txnOffsetCommit,
+} from '../../lib/connectors/kafka/messages.ts'
 import { murmur2, partitionOf } from '../../lib/connectors/kafka/partitioner.ts'
 import { type Compression, encodeBatch } from '../../lib/connectors/kafka/records.ts'
 import { Reader, Writer } from '../../lib/connectors/kafka/wire.ts'
@@ -246,6 +254,18 @@ describe('messages', () => {
         '00',
       ].join(''),
     )
+  })
+
+  test('OffsetFetch asks for stable offsets only: the last flag but the tags', () => {
+    const writer = new Writer()
+    offsetFetch.encode(writer, { group: 'g', partitions: [{ topic: 'a', partition: 3 }] }, 8)
+    expect(writer.bytes().toString('hex')).toBe('02' + '0267' + '02' + '0261' + '02' + '00000003' + '00' + '00' + '01' + '00')
+  })
+
+  test('InitProducerId always fences: producer id −1, epoch −1', () => {
+    const writer = new Writer()
+    initProducerId.encode(writer, { transactionalId: 't', transactionTimeoutMs: 15_000 }, 4)
+    expect(writer.bytes().toString('hex')).toBe('0274' + '00003a98' + 'ffffffffffffffff' + 'ffff' + '00')
   })
 
   test('EndTxn brings the next epoch from version 5 on', () => {

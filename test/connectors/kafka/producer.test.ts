@@ -1,6 +1,7 @@
 // The producer on real brokers, for both transaction protocols: event-source-mapping.md 4.2 and 4.5.
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
+import { createTopics } from '../../../infra/local/topics.ts'
 import type { Call } from '../../../lib/connectors/kafka/connection.ts'
 import { createKafka, type KafkaConfig } from '../../../lib/connectors/kafka/producer.ts'
 import { readCommitted } from '../../../lib/emulator/committed.ts'
@@ -55,6 +56,21 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     expect(first.position).toBeUndefined()
     expect(await write(kafka, place, first.session, 0, ['a', 'b', 'c'])).toEqual({ reusable: true })
     expect((await claim(kafka, place)).position).toBe(3n)
+  })
+
+  test('progress that an older group coordinator kept counts, so that a cluster may be upgraded', async () => {
+    await createTopics(broker, [{ name: 'sluice-progress', partitions: 32 }])
+    const place = await freshPlace(broker)
+    const { session } = await claim(kafka, place)
+    await write(kafka, place, session, 10, [])
+    const kept = {
+      group: place.transactionalId,
+      progress: { topic: 'sluice-progress', partition: 5 },
+      nextOffset: 77n,
+      records: [],
+    }
+    await kafka.transact(session, kept, deadline)
+    expect((await claim(kafka, place)).position).toBe(77n)
   })
 
   test('one session writes many transactions, in order', async () => {

@@ -1,0 +1,188 @@
+// What only happens to brokers of our own: kills and freezes, the old group coordinator, transactions that time out.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
+import { createTopics } from '../../../infra/local/topics.ts'
+import { createKafka, type KafkaConfig } from '../../../lib/connectors/kafka/producer.ts'
+import { Fenced, RetryableError, type TransactionPort } from '../../../lib/runtime/ports.ts'
+import { type Frame, startFaultProxy } from './fault-proxy.ts'
+import { claim, committedValues, deadline, freshPlace, within, write } from './outputs.ts'
+
+const open: TransactionPort[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(one => one.close()))
+})
+
+function producer(broker: LocalKafka, config: Partial<KafkaConfig> = {}): TransactionPort {
+  const one = createKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'test', ...config })
+  open.push(one)
+  return one
+}
+
+/** Holds the first request of this kind until it is let go. */
+function hold(api: string) {
+  let arrived = () => {}
+  let release = () => {}
+  const reached = new Promise<void>(resolve => {
+    arrived = resolve
+  })
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  let held = false
+  return {
+    reached,
+    release: () => release(),
+    decide(frame: Frame) {
+      if (frame.api !== api || held) return 'pass' as const
+      held = true
+      arrived()
+      return released
+    },
+  }
+}
+
+describe('a broker that dies, freezes and comes back', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-kafka-'))
+  let broker: LocalKafka
+  beforeAll(async () => {
+    // A killed broker comes back only when the controller has missed it for this long.
+    broker = await startKafka({ folder, settings: { 'broker.session.timeout.ms': 2000, 'broker.heartbeat.interval.ms': 300 } })
+  })
+  afterAll(async () => {
+    await broker.kill()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('killed between transactions: the session goes on when it is back', async () => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const kafka = producer(broker, { patienceMs: 20_000 })
+    const { session } = await claim(kafka, place)
+    await write(kafka, place, session, 0, ['before'])
+    await broker.kill()
+    const waiting = write(kafka, place, session, 1, ['during'], within(30_000))
+    await broker.restart()
+    await waiting
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(['before', 'during'])
+    expect((await claim(kafka, place)).position).toBe(2n)
+  })
+
+  test.each(['Produce', 'EndTxn'])('killed as it gets %s: the batch comes again, once', async api => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const gate = hold(api)
+    const proxy = await startFaultProxy(broker.bootstrapServers, gate.decide)
+    const kafka = producer(broker, { openSocket: proxy.openSocket, patienceMs: 500 })
+    const first = await claim(kafka, place)
+    const outcome = write(kafka, place, first.session, 0, ['a', 'b'], within(3000)).catch(error => error)
+    await gate.reached
+    await broker.kill()
+    gate.release()
+    const error = await outcome
+    expect(error).toBeInstanceOf(RetryableError)
+    expect(error.id).toMatch(/^kafka-(unreachable|commit-unknown)$/)
+    await broker.restart()
+    await proxy.close()
+
+    const again = producer(broker, { patienceMs: 20_000 })
+    const { session, position } = await claim(again, place)
+    expect(position).toBeUndefined()
+    await write(again, place, session, 0, ['a', 'b'])
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(['a', 'b'])
+  })
+
+  test('frozen: the call ends within the invocation, and says who did not answer', async () => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const kafka = producer(broker, { requestTimeoutMs: 300, patienceMs: 600 })
+    const { session } = await claim(kafka, place)
+    await write(kafka, place, session, 0, ['before'])
+    broker.freeze()
+    const startMs = Date.now()
+    const error = await write(kafka, place, session, 1, ['during'], within(10_000)).catch(error => error)
+    broker.thaw()
+    expect(error).toMatchObject({ id: 'kafka-unreachable', message: expect.stringContaining(broker.bootstrapServers) })
+    expect(Date.now() - startMs).toBeLessThan(4000)
+    const again = await claim(kafka, place)
+    expect(again.position).toBe(1n)
+    await write(kafka, place, again.session, 1, ['after'])
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(['before', 'after'])
+  })
+
+  test('a transaction that outlives its timeout is ended by the coordinator; its owner gives up and claims anew', async () => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const gate = hold('EndTxn')
+    const proxy = await startFaultProxy(broker.bootstrapServers, gate.decide)
+    const kafka = producer(broker, { openSocket: proxy.openSocket, transactionTimeoutMs: 1000, requestTimeoutMs: 30_000 })
+    const { session } = await claim(kafka, place)
+    const outcome = write(kafka, place, session, 0, ['late'], deadline).catch(error => error)
+    await gate.reached
+    // Its timeout and the coordinator's next sweep, every 10 s.
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual([])
+    gate.release()
+    // We give up when the transaction's time is over; whether the commit arrived before cannot be known here.
+    expect(await outcome).toMatchObject({ id: 'kafka-commit-unknown' })
+    expect((await claim(producer(broker), place)).position).toBeUndefined()
+    await proxy.close()
+  })
+})
+
+describe('the old group coordinator (Kafka 3.9)', () => {
+  let broker: LocalKafka
+  beforeAll(async () => {
+    broker = await startKafka({ version: '3.9.2' })
+  })
+  afterAll(() => broker.stop())
+
+  test('without the topic for progress nothing is written, and the cure is named', async () => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const kafka = producer(broker, { patienceMs: 300, progressTopic: 'missing' })
+    const { session } = await claim(kafka, place)
+    await expect(write(kafka, place, session, 0, ['a'])).rejects.toMatchObject({
+      id: 'kafka-no-progress-topic',
+      message: expect.stringContaining('npx sluice progress --init'),
+    })
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual([])
+  })
+
+  // The coordinator keeps pending offsets per producer id, without epoch. Z freezes before TxnOffsetCommit; O fences it and commits its
+  // offsets, but not yet the transaction; Z's commit overwrites O's pending entry, fails, and takes it along; O commits.
+  test('a zombie that commits offsets between the offsets and the commit of its successor destroys nothing', async () => {
+    await createTopics(broker.bootstrapServers, [{ name: 'sluice-progress', partitions: 32 }])
+    const place = await freshPlace(broker.bootstrapServers)
+    const zombieGate = hold('TxnOffsetCommit')
+    const zombieProxy = await startFaultProxy(broker.bootstrapServers, zombieGate.decide)
+    const zombie = producer(broker, { openSocket: zombieProxy.openSocket })
+    const frozen = await claim(zombie, place)
+    const fenced = write(zombie, place, frozen.session, 0, ['zombie']).catch(error => error)
+    await zombieGate.reached
+
+    const ownerGate = hold('EndTxn')
+    const ownerProxy = await startFaultProxy(broker.bootstrapServers, ownerGate.decide)
+    const owner = producer(broker, { openSocket: ownerProxy.openSocket })
+    const owned = await claim(owner, place)
+    const committed = write(owner, place, owned.session, 0, ['owner 0', 'owner 1'])
+    await ownerGate.reached
+
+    zombieGate.release()
+    expect(await fenced).toBeInstanceOf(Fenced)
+    ownerGate.release()
+    await committed
+
+    expect((await claim(producer(broker), place)).position).toBe(2n)
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(['owner 0', 'owner 1'])
+    await Promise.all([zombieProxy.close(), ownerProxy.close()])
+  })
+
+  test('positions under all epochs are read, and the largest one counts', async () => {
+    await createTopics(broker.bootstrapServers, [{ name: 'sluice-progress', partitions: 32 }])
+    const place = await freshPlace(broker.bootstrapServers)
+    const kafka = producer(broker)
+    for (let i = 0; i < 5; i++) {
+      const { session, position } = await claim(kafka, place)
+      expect(position).toBe(i === 0 ? undefined : BigInt(i))
+      await write(kafka, place, session, i, [`v${i}`])
+    }
+    expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(['v0', 'v1', 'v2', 'v3', 'v4'])
+  })
+})
