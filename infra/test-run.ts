@@ -64,7 +64,8 @@ async function run(step: Step): Promise<Counts> {
   const child = spawn(step.command, step.args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   const forward = (signal: NodeJS.Signals) => {
     interruptedBy = signal
-    if (child.pid !== undefined) process.kill(-child.pid, signal)
+    killGroup(child.pid, signal)
+    setTimeout(() => killGroup(child.pid, 'SIGKILL'), graceMs).unref()
   }
   for (const signal of signals) process.on(signal, forward)
   const found: Counts[] = []
@@ -92,6 +93,18 @@ async function run(step: Step): Promise<Counts> {
     `== ${step.name}: ${verdict} after ${seconds} s (${counts.passed} ok, ${counts.failed} not, ${counts.skipped} left out)\n`,
   )
   return counts
+}
+
+/** What does not end by itself after a signal is ended: nothing of a run outlives it. */
+const graceMs = 10_000
+
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, signal)
+  } catch {
+    // The group has ended by itself.
+  }
 }
 
 const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
