@@ -80,6 +80,10 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const readEnrichers = enrichers.flatMap(
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
+  for (const { forEach } of syntax.enrich) {
+    if (forEach !== undefined)
+      report.add('not-built-yet', { what: 'A look-up per element of a list' }, forEach.range, { notes: [insteadOfLoop] })
+  }
   const filters = syntax.filters.map(filter => readFilter(filter, context))
   const sinks: Sink[] = syntax.sinks.map(sink =>
     readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
@@ -117,6 +121,8 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   }
   return { scenario, diagnostics }
 }
+
+const insteadOfLoop = 'Let the source send a record per element, or look up one entry that holds what all elements need.'
 
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
@@ -213,12 +219,17 @@ function reportCoverage(
   const outputs = examples.flatMap(example => example.steps.flatMap(({ expect }) => (expect.kind === 'outputs' ? [expect] : [])))
   const dropping = new Set(outputs.map(expect => expect.droppedBy))
   const reached = new Set(outputs.flatMap(expect => expect.outputs.map(output => output.sink)))
-  for (const { name, range } of filters) {
-    if (!dropping.has(name)) report.add('not-covered', { what: `is dropped by filter "${name}"` }, range)
+  const filtersLeft = filters.filter(({ name }) => !dropping.has(name))
+  const sinksLeft = sinks.filter(({ name }) => !reached.has(name))
+  if (filtersLeft.length > 0) {
+    report.add('not-covered', { what: `is dropped by ${listed('filter', filtersLeft)}` }, filtersLeft[0]!.range)
   }
-  for (const { name, range } of sinks) {
-    if (!reached.has(name)) report.add('not-covered', { what: `reaches sink "${name}"` }, range)
-  }
+  if (sinksLeft.length > 0) report.add('not-covered', { what: `reaches ${listed('sink', sinksLeft)}` }, sinksLeft[0]!.range)
+}
+
+function listed(kind: string, parts: readonly { readonly name: string }[]): string {
+  const names = parts.map(({ name }) => `"${name}"`)
+  return names.length === 1 ? `${kind} ${names[0]}` : `${kind}s ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 function readSettings(node: Node | undefined): Readonly<Record<string, unknown>> {

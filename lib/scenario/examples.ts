@@ -31,6 +31,7 @@ export function readExamples(
   const { report, clockReader } = options
   const context: Context = { subject, report }
   const names = new Set<string>()
+  let isClockTold = false
   return syntaxes.map((syntax, index) => {
     const name = syntax.name?.value ?? `example ${index + 1}`
     if (names.has(name)) report.add('example-name/twice', { name }, syntax.name?.range ?? syntax.range)
@@ -40,7 +41,9 @@ export function readExamples(
       const own = step === syntax ? [] : entriesOf(step.given, 'given', report)
       return readStep(merge(common, own), step, context)
     })
-    if (clockReader !== undefined && !steps.every(step => step.hasTimestamp)) {
+    // Once a scenario is enough: who reads it looks at the other examples, too.
+    if (clockReader !== undefined && !isClockTold && !steps.every(step => step.hasTimestamp)) {
+      isClockTold = true
       report.add('example-clock', { reader: clockReader }, syntax.name?.range ?? syntax.range, {
         notes: ['Say when it happens: "record: { timestamp: 2026-11-20T10:00:00Z }".'],
       })
