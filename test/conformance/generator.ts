@@ -30,6 +30,7 @@ export const variables: ReadonlyMap<string, Type> = new Map<string, Type>([
   ['ls', { kind: 'list', element: { kind: 'string' } }],
   ['m', { kind: 'map', key: { kind: 'string' }, value: { kind: 'int' } }],
   ['t', { kind: 'timestamp', unit: 'rfc3339' }],
+  ['v', { kind: 'timestamp', unit: 'rfc3339' }],
   ['u', { kind: 'duration' }],
 ])
 
@@ -50,6 +51,8 @@ export interface Bindings {
   readonly m: readonly (readonly [string, bigint])[]
   /** Nanoseconds since 1970. */
   readonly t: bigint
+  /** The same in whole milliseconds, from the year 1000 on: getters round there, and know no years before 100. */
+  readonly v: bigint
   /** Nanoseconds. */
   readonly u: bigint
 }
@@ -122,8 +125,10 @@ const patterns = [
   '^(a|aa)+$',
 ]
 const zones = ['UTC', 'Europe/Warsaw', 'America/New_York', 'Asia/Kathmandu', '+02:00', '-09:30', 'No/Where']
-const seconds = [0n, 1774746000n, 1792890000n, 1764482400n, -1n, 951782400n, 253402300799n, -62135596800n]
-const spans = ['0s', '1s', '-1s', '1h', '168h', '1ns', '-1500ms', '2400000h']
+const seconds = [0n, 1774746000n, 1792890000n, 1764482400n, -1n, 951782400n, 253402300799n, -62135596800n, -62135596799n]
+// Sums stay below 292 years, where durations end there.
+const spans = ['0s', '1s', '-1s', '1h', '168h', '1ns', '-1500ms', '24000h']
+const clockSeconds = [...seconds.slice(0, -2), -30610224000n]
 
 export function drawBindings(random: Random): Bindings {
   const nanos = () => pick(random, [0n, 0n, 1n, 500_000_000n, 999_999_999n])
@@ -141,11 +146,12 @@ export function drawBindings(random: Random): Bindings {
     ls: list(random, inner => pick(inner, texts)),
     m: [...new Map(list(random, inner => [pick(inner, keys), drawInt(inner)] as const))],
     t: pick(random, seconds) * 1_000_000_000n + nanos(),
+    v: pick(random, clockSeconds) * 1_000_000_000n + pick(random, [0n, 1_000_000n, 999_000_000n]),
     u: BigInt(Math.round((random() - 0.5) * 1e6)) * 1_000_000_000n,
   }
 }
 
-type Kind = 'bool' | 'int' | 'double' | 'text' | 'wide' | 'ints' | 'texts' | 'map' | 'time' | 'span'
+type Kind = 'bool' | 'int' | 'double' | 'text' | 'wide' | 'ints' | 'texts' | 'map' | 'time' | 'clock' | 'span'
 
 /** A well-typed expression; `depth` bounds its nesting. */
 export function drawExpression(random: Random, depth: number): string {
@@ -186,12 +192,13 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
         () => `-${of('int')}`,
         () => `size(${of(pick(random, ['text', 'wide', 'ints', 'texts', 'map'] as const))})`,
         () => `int(${of('double')})`,
-        () => `int(${of('text')})`,
+        // The empty text is 0 there.
+        () => `int(${pick(random, ["'10'", "'-5'", "'1.5'", "'abc'", "'9223372036854775808'"])})`,
         () => `${of('ints')}[${of('int')}]`,
         () => `${of('map')}[${of('text')}]`,
         () => `${of('map')}.${pick(random, ['a', 'b', 'constructor', 'toString'])}`,
-        () => `${of('time')}.${getter(random)}()`,
-        () => `${of('time')}.${getter(random)}('${pick(random, zones)}')`,
+        () => `${of('clock')}.${getter(random)}()`,
+        () => `${of('clock')}.${getter(random)}('${pick(random, zones)}')`,
         () => `${of('span')}.${pick(random, ['getHours', 'getMinutes', 'getSeconds'])}()`,
         () => `${of('text')}.indexOf(${of('text')})`,
       ])()
@@ -233,10 +240,11 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
       return `{${quoted(pick(random, keys))}: ${of('int')}}`
     case 'time':
       return `(${of('time')} ${pick(random, ['+', '-'])} ${of('span')})`
+    case 'clock':
+      return `(${of('clock')} ${pick(random, ['+', '-'])} duration('${pick(random, ['1h', '-1s', '168h', '999ms'])}'))`
     case 'span':
       return pick(random, [
         () => `(${of('span')} ${pick(random, ['+', '-'])} ${of('span')})`,
-        // Two days that are more than 292 years apart are out of range there, and not here.
         () =>
           `(timestamp('2026-11-30T06:00:00Z') - ${pick(random, ["timestamp('2026-03-29T01:00:00Z')", "timestamp('1970-01-01T00:00:00.5Z')"])})`,
       ])()
@@ -264,12 +272,13 @@ function leaf(kind: Kind, random: Random, bound: number): string {
       return pick(random, ['m', 'm', "{'a': 1, 'constructor': 2}"])
     case 'time':
       return pick(random, ['t', 't', "timestamp('2026-10-25T00:30:00Z')", "timestamp('2024-02-29T23:59:59.999Z')"])
+    case 'clock':
+      return pick(random, ['v', 'v', "timestamp('2026-10-25T00:30:00Z')", "timestamp('2024-02-29T23:59:59.999Z')"])
     case 'span':
       return pick(random, ['u', `duration('${pick(random, spans)}')`])
   }
 }
 
-// getMilliseconds of a time is there, too; of fractions of a millisecond both sides cut.
 function getter(random: Random): string {
   return pick(random, [
     'getFullYear',

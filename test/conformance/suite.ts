@@ -98,21 +98,19 @@ function readCase(group: Group, name: string, { original }: IncrementalTest): Co
     const type = names.get(binding)?.type ?? { kind: 'dyn' }
     names.set(binding, { type, value: runtimeValue(value.kind.value, type) })
   }
-  // Within the container x, x.y is y, too.
-  for (const [declared, entry] of [...names]) {
-    for (const container of containersOf(original.container)) {
-      const short = declared.slice(container.length + 1)
-      if (declared.startsWith(`${container}.`) && !names.has(short)) names.set(short, entry)
-    }
+  // Within the container x, y is x.y, before it is y.
+  const declared = [...names]
+  for (const container of containersOf(original.container)) {
+    for (const [long, entry] of declared) if (long.startsWith(`${container}.`)) names.set(long.slice(container.length + 1), entry)
   }
   return { group, name, source: original.expr, names, expected: expectationOf(original) }
 }
 
-// a.b.c, a.b, a: the innermost has precedence.
+// a, a.b, a.b.c: the innermost comes last, and overwrites.
 function containersOf(container: string): readonly string[] {
   if (container === '') return []
   const parts = container.split('.')
-  return parts.map((_, i) => parts.slice(0, parts.length - i).join('.'))
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'))
 }
 
 function expectationOf({ resultMatcher }: IncrementalTest['original']): ConformanceCase['expected'] {

@@ -82,11 +82,13 @@ export function isNumber(value: unknown): value is NumberValue {
   }
 }
 
-/** By value, exactly, whatever their types; NaN with NaN. */
+/** By value, whatever their types; NaN with NaN. */
 export function compareNumbers(a: NumberValue, b: NumberValue): number {
   if (a instanceof Decimal || b instanceof Decimal) return compareDecimals(a, b)
-  const x = plain(a)
-  const y = plain(b)
+  // As the suite has it, an int is rounded to a double before it is compared with one.
+  const isDouble = a instanceof Double || b instanceof Double
+  const x = isDouble ? Number(plain(a)) : plain(a)
+  const y = isDouble ? Number(plain(b)) : plain(b)
   // JavaScript compares number with bigint exactly.
   // biome-ignore lint/suspicious/noDoubleEquals: across number and bigint
   return x < y ? -1 : x > y ? 1 : x == y ? 0 : NaN
