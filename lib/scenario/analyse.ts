@@ -9,6 +9,7 @@ import { describeNode, readFields, readType } from './declared-types.ts'
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts'
 import { declareEnricher, enricherDeclaration, readEnricher, readEnricherLoop } from './enrichers.ts'
 import { readExamples } from './examples.ts'
+import { readJsonSchema } from './json-schema.ts'
 import { untypedJson } from './literals.ts'
 import { createNames, givenNames } from './names.ts'
 import { createReport, type Report } from './report.ts'
@@ -39,7 +40,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const scope: Scope = { names, ...(options.strict === undefined ? {} : { strict: options.strict }) }
   const context = { scope, names, report, uses }
 
-  const source = readSource(syntax.source, report)
+  const source = readSource(syntax.source, report, options.readFile)
   for (const [name, declaration] of givenDeclarations(source)) {
     names.declare({ value: name, range: { start: 0, end: 0 } }, 'given', () => declaration)
   }
@@ -126,17 +127,50 @@ const insteadOfLoop = 'Let the source send a record per element, or look up one 
 
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 
-function readSource({ topic, event, schema, key, headers, settings, range }: SourceSyntax, report: Report): Source {
-  const noFields = { kind: 'object', fields: new Map<string, Field>() } as const
-  if (event === undefined && schema === undefined)
+function readSource(
+  { topic, event, schema, key, headers, settings, range }: SourceSyntax,
+  report: Report,
+  readFile: AnalyseOptions['readFile'],
+): Source {
+  if (event === undefined && schema === undefined) {
     report.add('missing-key/one-of', { place: '"source"', keys: '"event" and "schema"' }, range)
+  }
+  const fields = event === undefined ? readSchemaFile(schema, report, readFile) : readFields(event, 'event', report).fields
   return {
     topic: topic.value,
-    event: event === undefined ? noFields : { kind: 'object', fields: readFields(event, 'event', report).fields },
+    event: { kind: 'object', fields },
     ...(key === undefined ? {} : { key: readType(key, 'key', report) }),
     ...(headers === undefined ? {} : { headers: { kind: 'object', fields: readHeaderFields(headers, report) } }),
     settings: Object.fromEntries([...settings].map(([name, setting]) => [name, setting.value])),
   }
+}
+
+function readSchemaFile(
+  schema: SourceSyntax['schema'],
+  report: Report,
+  readFile: AnalyseOptions['readFile'],
+): ReadonlyMap<string, Field> {
+  if (schema === undefined) return new Map()
+  const { value: path, range } = schema
+  const refuse = (found: string): ReadonlyMap<string, Field> => {
+    report.add('wrong-shape', { key: 'schema', needed: 'the path of a JSON Schema', found }, range)
+    return new Map()
+  }
+  if (!path.endsWith('.json')) {
+    report.add('not-built-yet', { what: 'A schema of Avro or Protobuf' }, range, {
+      notes: ['Declare the fields of the value under "event".'],
+    })
+    return new Map()
+  }
+  let text: string
+  try {
+    if (readFile === undefined) throw new Error('files cannot be read here')
+    text = readFile(path)
+  } catch {
+    return refuse(`"${path}", which cannot be read`)
+  }
+  const reading = readJsonSchema(text)
+  return reading.kind === 'fields' ? reading.fields : refuse(`"${path}", which ${reading.reason}`)
 }
 
 // Headers are texts: nothing but what a text can hold.
