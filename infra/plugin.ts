@@ -49,6 +49,12 @@ interface Utilities {
   readonly log: { warning(text: string): void; notice(text: string): void }
 }
 
+/** Commands about what is deployed already. */
+const afterDeploy: ReadonlySet<string> = new Set(['info', 'logs', 'metrics', 'remove', 'rollback'])
+
+/** Settings of a function that are made here. */
+const ours: ReadonlySet<string> = new Set(['events', 'handler', 'image', 'package'])
+
 export default class SluicePlugin {
   readonly hooks: Readonly<Record<string, () => void | Promise<void>>>
   readonly #serverless: Serverless
@@ -78,11 +84,15 @@ export default class SluicePlugin {
       colors: process.stderr.isTTY === true,
     })
     for (const warning of warnings) this.#utilities.log.warning(warning)
-    if (errors.length > 0) throw this.#error(`Scenarios have errors:\n\n${errors.join('\n')}`, 'SLUICE_SCENARIO')
+    if (errors.length === 0) return scenarios
+    const told = `Scenarios have errors:\n\n${errors.join('\n')}`
+    // Who looks at what is deployed, or takes it down, is not kept from it by a file that is being edited.
+    if (!afterDeploy.has(this.#serverless.processedInput.commands[0] ?? '')) throw this.#error(told, 'SLUICE_SCENARIO')
+    this.#utilities.log.warning(told)
     return scenarios
   }
 
-  #addFunction({ scenario }: ScenarioFile): void {
+  #addFunction({ file, scenario }: ScenarioFile): void {
     const { name } = scenario
     if (this.#serverless.configurationInput.functions?.[name] !== undefined) {
       throw this.#error(
@@ -90,13 +100,18 @@ export default class SluicePlugin {
         'SLUICE_DUPLICATE_FUNCTION',
       )
     }
+    const own = Object.keys(scenario.functionSettings).filter(key => ours.has(key))
+    this.#refuseWhatCannotRun(
+      own.map(key => `"function" cannot set "${key}", since sluice builds the function and its trigger: remove the line`),
+      file,
+    )
     this.#serverless.extendConfiguration(['functions', name], {
       ...functionDefaults,
+      runtime: 'nodejs24.x',
       description: scenario.description.slice(0, 256),
       role: roleIdOf(this.#naming, name),
       ...scenario.functionSettings,
       handler: 'index.handler',
-      runtime: 'nodejs24.x',
       package: { individually: true, artifact: artifactOf(name) },
     })
   }
@@ -159,7 +174,7 @@ export default class SluicePlugin {
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
-    this.#refuseWhatCannotRun(scenarioFileProblems(scenario.enrichers.length > 0, lambda, settings), file)
+    this.#refuseWhatCannotRun(functionProblems(scenario.enrichers.length > 0, lambda, settings), file)
     const mapping = esmSettingsOf(scenario)
     this.#refuseWhatCannotRun(mappingProblems(mapping), file)
     if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
@@ -176,6 +191,7 @@ export default class SluicePlugin {
       deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
       logGroupName: naming.getLogGroupName(lambda.name),
     })
+    this.#refuseWhatCannotRun(policyProblems(statements), file)
     const place = { cluster, functionId: naming.getLambdaLogicalId(scenario.name), dependsOn: ownRole ? [roleId] : [] }
     return {
       ...(ownRole && { [roleId]: this.#roleResource(statements) }),
@@ -233,9 +249,26 @@ export default class SluicePlugin {
   }
 }
 
-function scenarioFileProblems(looksUp: boolean, lambda: FunctionObject, settings: SluiceSettings): readonly string[] {
-  const redis = settings.redis ?? lambda.environment?.['SLUICE_REDIS']
-  return looksUp && redis === undefined ? ['it has look-ups, and serverless.yml names no store: set "redis" under "sluice"'] : []
+function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: SluiceSettings): readonly string[] {
+  const problems: string[] = []
+  if (looksUp && (settings.redis ?? lambda.environment?.['SLUICE_REDIS']) === undefined) {
+    problems.push('it has look-ups, and serverless.yml names no store: set "redis" under "sluice"')
+  }
+  if (lambda.name.length > 64) {
+    problems.push(
+      `the function is called "${lambda.name}", and Lambda takes 64 characters: shorten the name of service, stage or scenario`,
+    )
+  }
+  return problems
+}
+
+/** All inline policies of a role together. */
+const longestPolicy = 10_240
+
+function policyProblems(statements: readonly unknown[]): readonly string[] {
+  const { length } = JSON.stringify(statements)
+  if (length <= longestPolicy) return []
+  return [`its role's policy has ${length} characters, and IAM takes ${longestPolicy}: name fewer topics under "among"`]
 }
 
 function deadLetterTopicOf(name: string, settings: SluiceSettings): string {

@@ -155,11 +155,15 @@ describe('the service, offline and without credentials', () => {
     expect(output).toContain('functions/dropped-in.yml: the scenario is called "something-else".')
   })
 
-  test('a timeout beyond 14 minutes is refused before the deploy', async () => {
-    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('memorySize: 512', 'timeout: 900'))
+  test.each([
+    ['timeout: 900', "functions/dropped-in.yml: the function's timeout is 900 s"],
+    ['handler: other.handler', 'functions/dropped-in.yml: "function" cannot set "handler"'],
+    [`name: ${'n'.repeat(65)}`, 'and Lambda takes 64 characters'],
+  ])('what AWS or we cannot run is refused before the deploy: %s', async (setting, message) => {
+    writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('memorySize: 512', setting))
     const { code, output } = await service.serverless(['package'])
     expect(code).toBe(1)
-    expect(output).toContain("functions/dropped-in.yml: the function's timeout is 900 s")
+    expect(output).toContain(message)
   })
 })
 
