@@ -16,7 +16,9 @@ export default class ClosingLine implements Reporter {
       }
     }
     // After the default reporter's summary, which this turn still writes.
-    process.on('exit', () => {
+    process.on('exit', code => {
+      // Services that don't start fail the run without a test.
+      if (code !== 0 && counts.failed === 0) counts.failed = 1
       process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
     })
   }

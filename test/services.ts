@@ -11,7 +11,13 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const before = { kafka: process.env['SLUICE_KAFKA'], redis: process.env['SLUICE_REDIS'] }
-  const services = await startServices({ kafka: true, redis: true })
+  const services = await startServices({ kafka: true, redis: true }).catch(error => {
+    // Without its cause, which Vitest would print with the whole class path.
+    const reason = error instanceof Error ? error.message.slice(0, 500) : String(error)
+    throw new Error(
+      `Kafka or Redis did not start: ${reason}. They need Java 17 and Maven; SLUICE_KAFKA and SLUICE_REDIS name running ones.`,
+    )
+  })
   process.env['SLUICE_KAFKA'] = services.kafka
   process.env['SLUICE_REDIS'] = services.redis
   project.provide('kafka', services.kafka!)
