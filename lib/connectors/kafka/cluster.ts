@@ -53,6 +53,7 @@ export class Cluster {
   readonly #coordinators = new Map<string, Promise<Address>>()
   readonly #reading = new Map<string, Promise<void>>()
   #known: readonly Address[] = []
+  #closed = false
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -60,6 +61,7 @@ export class Cluster {
 
   /** A connection that has just shown that it lives, as far as that can be known: reconnecting comes before a transaction, not in it. */
   async connection(address: Address, timeoutMs: number): Promise<Connection> {
+    if (this.#closed) throw new Error('the producer is closed')
     const id = addressText(address)
     const present = this.#connections.get(id)
     if (present !== undefined) {
@@ -133,6 +135,7 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     const open = [...this.#connections.values()]
     this.#connections.clear()
     for (const outcome of await Promise.allSettled(open)) if (outcome.status === 'fulfilled') outcome.value.close()

@@ -15,6 +15,7 @@ export type CodeMeaning =
   | 'refused'
 
 const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeaning]>> = {
+  [-1]: ['UNKNOWN_SERVER_ERROR', 'refused'],
   2: ['CORRUPT_MESSAGE', 'retry'],
   3: ['UNKNOWN_TOPIC_OR_PARTITION', 'unknown-topic'],
   5: ['LEADER_NOT_AVAILABLE', 'moved'],
@@ -23,6 +24,7 @@ const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeanin
   8: ['BROKER_NOT_AVAILABLE', 'moved'],
   9: ['REPLICA_NOT_AVAILABLE', 'moved'],
   10: ['MESSAGE_TOO_LARGE', 'too-large'],
+  12: ['OFFSET_METADATA_TOO_LARGE', 'refused'],
   13: ['NETWORK_EXCEPTION', 'moved'],
   14: ['COORDINATOR_LOAD_IN_PROGRESS', 'retry'],
   15: ['COORDINATOR_NOT_AVAILABLE', 'moved'],
@@ -32,6 +34,10 @@ const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeanin
   // Healthy clusters answer so, too, where the verification of a transaction clashes with the end of the one before.
   19: ['NOT_ENOUGH_REPLICAS', 'retry'],
   20: ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retry'],
+  22: ['ILLEGAL_GENERATION', 'refused'],
+  24: ['INVALID_GROUP_ID', 'refused'],
+  25: ['UNKNOWN_MEMBER_ID', 'refused'],
+  27: ['REBALANCE_IN_PROGRESS', 'refused'],
   29: ['TOPIC_AUTHORIZATION_FAILED', 'unauthorized'],
   30: ['GROUP_AUTHORIZATION_FAILED', 'unauthorized'],
   31: ['CLUSTER_AUTHORIZATION_FAILED', 'unauthorized'],

@@ -9,6 +9,7 @@ const nothingWritten = 'Nothing was written, the batch comes again.'
 
 export const kafkaErrors = {
   'kafka-unreachable': `{detail}. ${nothingWritten}`,
+  'kafka-unavailable': `Kafka cannot do {api} of {subject} at present: {code}. ${nothingWritten} If it persists, a broker is down, a partition has no leader, or too few of its replicas are in sync.`,
   'kafka-unknown-topic': `Kafka has no topic "{topic}". ${nothingWritten} Create the topic, or correct its name in the scenario; topics are never created by writing to them. Where it exists, the function may lack the right to see it (kafka-cluster:DescribeTopic).`,
   'kafka-unknown-partition': `Topic "{topic}" has {count} partitions, and an output is meant for partition {partition}. ${nothingWritten} Correct the partition in the scenario, or add partitions to the topic.`,
   'kafka-no-progress-topic': `Kafka has no topic "{topic}", which keeps the progress on clusters with the old group coordinator (before Kafka 4.0). ${nothingWritten} Make it once per cluster: npx sluice progress --init`,
@@ -68,7 +69,11 @@ function brokerError(error: BrokerError, owner: { readonly transactionalId: stri
       return kafkaError('kafka-unknown-topic', { topic: subject }, error)
     case 'unauthorized':
       return kafkaError('kafka-unauthorized', { api, subject, code: nameOf(code) }, error)
-    default:
+    case 'retry':
+    case 'moved':
+      return kafkaError('kafka-unavailable', { api, subject, code: nameOf(code) }, error)
+    case 'too-large':
+    case 'refused':
       return kafkaError('kafka-refused', { api, subject, code: nameOf(code), hint: hintOf(code) }, error)
   }
 }
@@ -85,8 +90,14 @@ function timeUpError(error: TimeUp): Error {
   return kafkaError('kafka-timeout', { what, elapsedMs, detail }, error)
 }
 
+const groupHasMembers =
+  'Something has joined the group of our progress, which must stay without members: the mapping needs a consumer group of its own. '
+
 const hints: Readonly<Record<number, string>> = {
   17: 'A topic has letters, digits, ".", "_" and "-", at most 249. ',
+  22: groupHasMembers,
+  25: groupHasMembers,
+  27: groupHasMembers,
   32: 'The topic takes no record of that time: outputs carry the time of their source record; raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic. ',
   50: 'Raise transaction.max.timeout.ms of the cluster, or lower the transaction timeout of the function. ',
   87: 'A compacted topic takes no record without a key. ',

@@ -127,7 +127,7 @@ export class TransactionalProducer implements TransactionPort {
       }))
       const [plain, slotted] = await Promise.all([
         this.#committedOffsets(group, [partition], scope),
-        this.#committedOffsets(slotGroup(group, partition), slots, scope),
+        this.#committedOffsets(slotGroup(group, partition), slots, scope).catch(error => this.#withoutSlots(error, group, scope)),
       ])
       let position = -1n
       for (const offset of [...plain, ...slotted]) if (offset > position) position = offset
@@ -460,6 +460,14 @@ export class TransactionalProducer implements TransactionPort {
       if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group)
       return offsets.map(one => one.offset)
     })
+  }
+
+  /** A function that may not read the slots has never written them, which is fine where they are not needed. */
+  async #withoutSlots(error: unknown, group: string, scope: Scope): Promise<readonly bigint[]> {
+    if (!(error instanceof BrokerError) || meaningOf(error.code) !== 'unauthorized') throw error
+    const connection = await this.#coordinator('group', group, Math.max(1, scope.remainingMs()))
+    if (connection.feature('group.version') >= 1) return []
+    throw error
   }
 
   async #toCoordinator<Request, Response>(

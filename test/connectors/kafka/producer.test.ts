@@ -332,6 +332,33 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     expect((await claim(kafka, place)).position).toBe(BigInt(written.length))
   })
 
+  test('where the answer to the commit is lost, it is asked for again until it is certain', async () => {
+    const place = await freshPlace(broker)
+    let ends = 0
+    const proxy = await startFaultProxy(broker, frame => (frame.api === 'EndTxn' && ends++ === 0 ? 'lose answer' : 'pass'))
+    const kafka = other({ openSocket: proxy.openSocket })
+    const { session } = await claim(kafka, place)
+    // TV1 keeps its epoch: a late copy of the first request would end the next transaction, so the session must not go on.
+    expect(await write(kafka, place, session, 0, ['a'])).toEqual({ reusable: protocol === 'TV2' })
+    expect(ends).toBeGreaterThanOrEqual(2)
+    const next = protocol === 'TV2' ? session : (await claim(kafka, place)).session
+    await write(kafka, place, next, 1, ['b'])
+    expect(await committedValues(broker, place.target)).toEqual(['a', 'b'])
+    await proxy.close()
+  })
+
+  test('where the answer to Produce is lost, the broker knows the copy by its sequence number', async () => {
+    const place = await freshPlace(broker)
+    let sent = 0
+    const proxy = await startFaultProxy(broker, frame => (frame.api === 'Produce' && sent++ === 0 ? 'lose answer' : 'pass'))
+    const kafka = other({ openSocket: proxy.openSocket })
+    const { session } = await claim(kafka, place)
+    expect(await write(kafka, place, session, 0, ['a', 'b'])).toEqual({ reusable: protocol === 'TV2' })
+    expect(sent).toBe(2)
+    expect(await committedValues(broker, place.target)).toEqual(['a', 'b'])
+    await proxy.close()
+  })
+
   const steps = {
     TV1: ['AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'Produce', 'EndTxn'],
     TV2: ['TxnOffsetCommit', 'Produce', 'EndTxn'],
