@@ -1,5 +1,6 @@
 // Names that need each other. Sections may stand in any order, but each value needs a moment when all that it refers to is known.
 import type { Range } from '../language/problem.ts'
+import type { Expr } from '../language/syntax.ts'
 import type { NameKind, Names } from './names.ts'
 import type { Report } from './report.ts'
 import { partOf, type Use } from './values.ts'
@@ -86,11 +87,43 @@ function referenceTo(name: string, uses: readonly Use[], owner: Range): { readon
 }
 
 /** Where an expression mentions a name, with the fields read of it. */
-function rangeOfName(name: string, { scalar }: Use): Range | undefined {
-  if (scalar === undefined) return undefined
-  const withoutTexts = scalar.text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, text => ' '.repeat(text.length))
-  const found = new RegExp(`(?<![\\w.\`])${name}(?!\\w)(?:\\.\\??(?:\\w+(?!\\w|\\()|\`[^\`]*\`))*`).exec(withoutTexts)
-  return found === null ? undefined : partOf(scalar, found.index, found.index + found[0].length).range
+function rangeOfName(name: string, { scalar, checked }: Use): Range | undefined {
+  const found = mentionOf(name, checked.tree)
+  return found === undefined || scalar === undefined ? undefined : partOf(scalar, found.start, found.end).range
+}
+
+function mentionOf(name: string, tree: Expr): Range | undefined {
+  let selected = tree
+  while (selected.kind === 'select') selected = selected.target
+  if (selected.kind === 'name' && selected.name === name) return tree.range
+  for (const part of partsOf(tree)) {
+    const found = mentionOf(name, part)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function partsOf(tree: Expr): readonly Expr[] {
+  switch (tree.kind) {
+    case 'select':
+      return [tree.target]
+    case 'index':
+      return [tree.target, tree.index]
+    case 'call':
+      return tree.target === undefined ? tree.args : [tree.target, ...tree.args]
+    case 'unary':
+      return [tree.operand]
+    case 'binary':
+      return [tree.left, tree.right]
+    case 'conditional':
+      return [tree.condition, tree.yes, tree.no]
+    case 'list':
+      return tree.elements.map(element => element.value)
+    case 'map':
+      return tree.entries.flatMap(entry => [entry.key, entry.value])
+    default:
+      return []
+  }
 }
 
 const kindWords: Record<NameKind, string> = {
