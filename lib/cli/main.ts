@@ -146,6 +146,10 @@ function help(command: Command): string {
 }
 
 if (import.meta.main) {
+  // `sluice check | head`: nobody reads on, which is no failure.
+  process.stdout.on('error', error => {
+    if (!('code' in error && error.code === 'EPIPE')) throw error
+  })
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
   process.exitCode = await main(process.argv.slice(2), {

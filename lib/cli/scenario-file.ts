@@ -1,5 +1,5 @@
 // Which file a SCENARIO argument means: a name (`functions/NAME.yml`) or the path of a file, in `functions/` or not.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { nearest } from '../scenario/suggestion.ts'
 import { UsageError } from './command.ts'
@@ -21,6 +21,7 @@ export function openScenario(argument: string): ScenarioFile {
     const meant = isPath ? undefined : nearest(argument, scenarioNames())
     throw new UsageError(`There is no file ${file}${meant === undefined ? '' : `. Did you mean "${meant}"?`}`)
   }
+  if (statSync(file).isDirectory()) throw new UsageError(`${file} is a folder. Name its files: ${join(file, '*.yml')}`)
   return readScenarioFile(file)
 }
 

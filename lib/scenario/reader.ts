@@ -279,6 +279,15 @@ function exampleSyntax(sections: Sections, node: Node): ExampleSyntax {
 
 function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] {
   const found: Diagnostic[] = []
+  const name = sections.text(top, 'scenario')
+  const fileName = /(?:^|[\\/])functions[\\/]([^\\/]+)\.yml$/.exec(file)?.[1]
+  if (name && fileName !== undefined && fileName !== name.value) {
+    const needed = `the name of its file, "${fileName}"`
+    const notes = [{ message: 'Commands, function and metrics find a scenario by this name. Rename the file or the scenario.' }]
+    found.push(
+      diagnostic('setting-range', { key: 'scenario', needed, found: `"${name.value}"` }, { file, range: name.range, notes }),
+    )
+  }
   const source = sections.of(top.get('source')?.value)
   const delivery = sections.text(top, 'delivery')?.value ?? 'exactly-once'
   const refuse = (keys: Keys, key: string, reason: string, instead: string): void => {

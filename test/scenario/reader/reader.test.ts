@@ -179,6 +179,13 @@ describe('what is sure is told, and the rest goes on', () => {
   })
 })
 
+test('in functions/ a scenario has the name of its file', () => {
+  const messagesOf = (file: string): string[] => readScenario(file, head + tail).diagnostics.map(({ message }) => message)
+  expect(messagesOf('functions/s.yml')).toEqual([])
+  expect(messagesOf('drafts/t.yml')).toEqual([])
+  expect(messagesOf('functions/t.yml')).toEqual(['"scenario" needs the name of its file, "t", found "s"'])
+})
+
 describe("what looks like a trap and isn't", () => {
   test.each([
     ['an apostrophe before a comment', `description: don't # that's all\n`],
