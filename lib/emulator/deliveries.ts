@@ -47,10 +47,9 @@ export function killedDelivery(pool: ContainerPool, strikes: StrikeCounts): Deli
         struckAt = struck
       })
       const { result } = await lease.run(point % 2 === 0 ? event : again, { fault })
-      if (result.status !== 'crashed') return result
-      // Died of something else: that is for the mapping, and for people, to see.
-      if (result.signal !== 'SIGKILL') return result
-      count(strikes, struckAt ?? `point ${point}`)
+      // It survived, or died of something else: that is for the mapping, and for people, to see.
+      if (struckAt === undefined) return result
+      count(strikes, struckAt)
     }
   }
 }

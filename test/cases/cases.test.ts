@@ -31,13 +31,21 @@ describe.each([
     expectEqual(await run({ ...plain, batch: 7, duplicate: true }))
   })
 
-  test.each(batches)('on Kafka and Redis, batches of %s', async batch => {
-    expectEqual(await run({ ...onKafka, batch }))
-  })
+  test.each(batches)(
+    'on Kafka and Redis, batches of %s',
+    async batch => {
+      expectEqual(await run({ ...onKafka, batch }))
+    },
+    120_000,
+  )
 
-  test.each(batches)('every batch twice, of %s', async batch => {
-    expectEqual(await run({ ...onKafka, batch, duplicate: true }))
-  })
+  test.each(batches)(
+    'every batch twice, of %s',
+    async batch => {
+      expectEqual(await run({ ...onKafka, batch, duplicate: true }))
+    },
+    120_000,
+  )
 
   test('killed between every two calls of the commit', async () => {
     const outcome = await run({ ...onKafka, batch: 7, kill: true })

@@ -66,6 +66,8 @@ export async function runDeployed(
   }
   await startGroupAt(addresses.kafka, settings.consumerGroupId, sourceTopic, before)
   await produce(addresses.kafka, reference.records)
+  const goals = goalsOf(reference.records, before.get(sourceTopic)!)
+  await assertProduced(addresses.kafka, sourceTopic, goals)
   const redis = redisUrl(addresses.redis)
   const forget = await fillRedis(redis, reference)
   const random = seededRandom(options.seed)
@@ -91,7 +93,7 @@ export async function runDeployed(
   })
   try {
     await mapping.start()
-    await committedTo(mapping, goalsOf(reference.records, before.get(sourceTopic)!), folder)
+    await committedTo(mapping, goals, folder)
   } finally {
     await mapping.stop()
     await pool.close()
@@ -143,7 +145,7 @@ async function startGroupAt(bootstrapServers: string, groupId: string, topic: st
 }
 
 async function produce(bootstrapServers: string, records: readonly ConsumedRecord[]): Promise<void> {
-  const producer = new Producer({ clientId: 'sluice-cases', bootstrapBrokers: bootstrapServers.split(',') })
+  const producer = new Producer({ clientId: 'sluice-cases', bootstrapBrokers: bootstrapServers.split(','), idempotent: true })
   try {
     await producer.send({
       acks: -1,
@@ -160,6 +162,17 @@ async function produce(bootstrapServers: string, records: readonly ConsumedRecor
   }
 }
 
+// Outputs are told apart by the offsets of their sources, so each record must lie where it is expected: nobody else writes, nothing twice.
+async function assertProduced(bootstrapServers: string, topic: string, goals: ReadonlyMap<number, number>): Promise<void> {
+  const ends = (await writtenEnds(bootstrapServers, [topic])).get(topic)!
+  for (const [partition, goal] of goals) {
+    if (Number(ends[partition]) === goal) continue
+    throw new Error(
+      `${topic}-${partition} ends at ${ends[partition]} instead of ${goal}: somebody else writes to it. Run the case again, alone.`,
+    )
+  }
+}
+
 /** Partition → the offset that the mapping commits when all is done. */
 function goalsOf(records: readonly ConsumedRecord[], starts: readonly bigint[]): ReadonlyMap<number, number> {
   const goals = new Map<number, number>()
@@ -167,17 +180,23 @@ function goalsOf(records: readonly ConsumedRecord[], starts: readonly bigint[]):
   return goals
 }
 
-const stuckAfterMs = 600_000
+/** Without any commit for so long, something fails for good. */
+const stuckAfterMs = 60_000
 
 async function committedTo(mapping: EventSourceMapping, goals: ReadonlyMap<number, number>, folder: RunFolder): Promise<void> {
-  const giveUpAtMs = Date.now() + stuckAfterMs
+  let lastProgress = { at: Date.now(), found: '' }
   for (;;) {
     if (mapping.failure !== undefined) throw mapping.failure
     const { committed } = mapping
     if ([...goals].every(([partition, goal]) => committed.get(partition) === goal)) return
-    if (Date.now() > giveUpAtMs) {
-      const found = [...goals].map(([partition, goal]) => `${partition}: ${committed.get(partition) ?? 'nothing'} of ${goal}`)
-      throw new Error(`The mapping got stuck (${found.join(', ')}). The function's last words:\n${folder.lastWords()}`)
+    const found = [...goals]
+      .map(([partition, goal]) => `${partition}: ${committed.get(partition) ?? 'nothing'} of ${goal}`)
+      .join(', ')
+    if (found !== lastProgress.found) lastProgress = { at: Date.now(), found }
+    if (Date.now() - lastProgress.at > stuckAfterMs) {
+      throw new Error(
+        `No batch was committed for ${stuckAfterMs / 1000} s (partition ${found}). The last words:\n${folder.lastWords()}`,
+      )
     }
     await delay(20)
   }

@@ -45,6 +45,19 @@ test('a warm container is the same process, frozen in between', async () => {
   expect((second as { response: { pid: number } }).response.pid).toBe((first as { response: { pid: number } }).response.pid)
 })
 
+test.each([
+  { what: 'stand still', frozenBetweenInvocations: true, fewest: 0, most: 5 },
+  { what: 'run on where freezing is switched off', frozenBetweenInvocations: false, fewest: 10, most: 60 },
+])("between invocations a function's timers $what", async ({ frozenBetweenInvocations, fewest, most }) => {
+  const container = open({ ...settings, frozenBetweenInvocations })
+  await container.invoke({ eventSource: 'tick', records: {} })
+  await new Promise(resolve => setTimeout(resolve, 300))
+  const result = await container.invoke({ eventSource: 'ticks', records: {} })
+  const ticks = (result as { response: number }).response
+  expect(ticks).toBeGreaterThanOrEqual(fewest)
+  expect(ticks).toBeLessThanOrEqual(most)
+})
+
 test('what the function prints is log, not response', async () => {
   let text = ''
   const result = await open({ ...settings, frozenBetweenInvocations: false, log: part => (text += part) }).invoke({

@@ -1,4 +1,6 @@
 // A function that does what the event's eventSource says; for tests of the container around it.
+let ticks = 0
+
 export const handler = async (event, context) => {
   switch (event.eventSource) {
     case 'echo':
@@ -8,6 +10,11 @@ export const handler = async (event, context) => {
     case 'log':
       console.log('a line of log')
       return null
+    case 'tick':
+      setInterval(() => ticks++, 5)
+      return ticks
+    case 'ticks':
+      return ticks
     case 'undefined':
       return undefined
     case 'throw':
