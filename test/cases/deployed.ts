@@ -75,7 +75,12 @@ export async function runDeployed(
     {
       handlerFile: await folder.bundle('real'),
       name: reference.name,
-      environment: { SLUICE_KAFKA: addresses.kafka, SLUICE_REDIS: redis, SLUICE_GENERATION: String(generation) },
+      environment: {
+        ...folder.environment,
+        SLUICE_KAFKA: addresses.kafka,
+        SLUICE_REDIS: redis,
+        SLUICE_GENERATION: String(generation),
+      },
       memoryMb: settings.functionMemoryMb,
       timeoutMs: settings.functionTimeoutSeconds * 1000,
       log: folder.log,

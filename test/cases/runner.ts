@@ -18,6 +18,8 @@ export interface Outcome {
 /** What a run needs on disk, and what the function said. */
 export interface RunFolder {
   bundle(stores: 'real' | 'embedded'): Promise<string>
+  /** What the function needs beside the addresses. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly outputFile: string
   readonly log: (text: string) => void
   readonly lastWords: () => string
