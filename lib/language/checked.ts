@@ -1,6 +1,7 @@
 // What checking gives: a typed tree that the JavaScript translator and the reference interpreter both start from.
 import type { Problem, Range } from './problem.ts'
 import type { Expr } from './syntax.ts'
+import type { Typed } from './typed.ts'
 import type { Type } from './types.ts'
 
 /** A name that an expression may use. */
@@ -24,7 +25,10 @@ export interface Scope {
 
 export interface Checked {
   readonly source: string
+  /** As written. */
   readonly tree: Expr
+  /** With types and chosen operations: what is translated and interpreted. */
+  readonly typed: Typed
   /** Without the optional wrapper if `mayBeMissing`. */
   readonly type: Type
   /** `event.?country`, or a name that may be missing: undefined at run time. Allowed only where the place says so (`allowMissing`). */

@@ -27,3 +27,70 @@ export interface Field {
   /** `name: int = 0`: the run-time value (see standard/values.ts) used where it is missing. */
   readonly default?: unknown
 }
+
+/** As users write it: `decimal(2)`, `basic | gold`, `list<int>`. */
+export function describeType(type: Type): string {
+  switch (type.kind) {
+    case 'timestamp':
+      return type.unit === 'rfc3339' ? 'timestamp' : `timestamp-${type.unit}`
+    case 'decimal':
+      return `decimal(${type.digits})`
+    case 'enum':
+      return type.values.join(' | ')
+    case 'list':
+      return `list<${describeType(type.element)}>`
+    case 'map':
+      return type.key.kind === 'string'
+        ? `map<${describeType(type.value)}>`
+        : `map<${describeType(type.key)}, ${describeType(type.value)}>`
+    case 'object': {
+      const fields = [...type.fields].map(([name, field]) => `${name}${field.optional ? '?' : ''}: ${describeType(field.type)}`)
+      return fields.length > 4 ? `{ ${fields.slice(0, 3).join(', ')}, … }` : `{ ${fields.join(', ')} }`
+    }
+    case 'optional':
+      return `optional<${describeType(type.value)}>`
+    default:
+      return type.kind
+  }
+}
+
+/** Whether both are one type; how a timestamp is written does not count, `error` agrees with everything. */
+export function sameType(a: Type, b: Type): boolean {
+  return isAssignable(a, b) && isAssignable(b, a)
+}
+
+/** Whether a value of `from` can stand where `to` is needed, without conversion. Literals are promoted before this is asked. */
+export function isAssignable(from: Type, to: Type): boolean {
+  if (from.kind === 'error' || to.kind === 'error' || to.kind === 'dyn') return true
+  // Enumerations and time zones are strings with a promise.
+  if (to.kind === 'string') return isText(from)
+  if (from.kind !== to.kind) return false
+  switch (to.kind) {
+    case 'decimal':
+      return (from as Type & { kind: 'decimal' }).digits === to.digits
+    case 'enum':
+      return (from as Type & { kind: 'enum' }).values.every(value => to.values.includes(value))
+    case 'list':
+      return isAssignable((from as Type & { kind: 'list' }).element, to.element)
+    case 'map': {
+      const { key, value } = from as Type & { kind: 'map' }
+      return isAssignable(key, to.key) && isAssignable(value, to.value)
+    }
+    case 'optional':
+      return isAssignable((from as Type & { kind: 'optional' }).value, to.value)
+    case 'object': {
+      const { fields } = from as Type & { kind: 'object' }
+      return [...to.fields].every(([name, field]) => {
+        const found = fields.get(name)
+        return found === undefined ? field.optional : isAssignable(found.type, field.type) && (field.optional || !found.optional)
+      })
+    }
+    default:
+      return true
+  }
+}
+
+/** Strings, and what is a string at run time. */
+export function isText(type: Type): boolean {
+  return type.kind === 'string' || type.kind === 'enum' || type.kind === 'timezone'
+}
