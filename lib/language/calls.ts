@@ -1,5 +1,5 @@
 // Functions, methods and macros: which arguments they take, what they give. CEL's, its extensions', and ours (functions/README.md, Functions).
-import { type Checker, comparable, types } from './check.ts'
+import type { Checker } from './check.ts'
 import { presentIfTrue } from './presence.ts'
 import type { Range } from './problem.ts'
 import { patternMistake } from './standard/pattern.ts'
@@ -9,7 +9,7 @@ import { isTimeZone } from './standard/zone.ts'
 import { nearest } from './suggestion.ts'
 import type { Expr } from './syntax.ts'
 import type { Loop, Typed } from './typed.ts'
-import { describeType, isText, type Type } from './types.ts'
+import { comparable, describeType, isText, type Type, types } from './types.ts'
 
 type Call = Expr & { readonly kind: 'call' }
 

@@ -12,7 +12,7 @@ import { canonicalInt, maxInt } from './standard/integer.ts'
 import { nearest } from './suggestion.ts'
 import type { BinaryOperator, Expr, Literal } from './syntax.ts'
 import { childrenOf, pathOf, type Typed, type TypedNode } from './typed.ts'
-import { describeType, isAssignable, isText, type Type } from './types.ts'
+import { comparable, describeType, isAssignable, isText, type Type, types } from './types.ts'
 
 /** Parses and checks. Never throws; what is wrong stands in `problems`. */
 export function check(source: string, scope: Scope, options: CheckOptions = {}): Checked {
@@ -35,19 +35,6 @@ export function check(source: string, scope: Scope, options: CheckOptions = {}):
     problems: checker.problems,
   }
 }
-
-export const types = {
-  bool: { kind: 'bool' },
-  int: { kind: 'int' },
-  double: { kind: 'double' },
-  string: { kind: 'string' },
-  bytes: { kind: 'bytes' },
-  timestamp: { kind: 'timestamp', unit: 'rfc3339' },
-  duration: { kind: 'duration' },
-  null: { kind: 'null' },
-  timezone: { kind: 'timezone' },
-  error: { kind: 'error' },
-} as const satisfies Record<string, Type>
 
 export class Checker {
   readonly problems: Problem[] = []
@@ -560,10 +547,6 @@ const numberKinds = new Set(['int', 'double', 'decimal'])
 
 function isNumberWidening(from: Type, to: Type): boolean {
   return from.kind === 'int' && (to.kind === 'double' || to.kind === 'decimal')
-}
-
-export function comparable(a: Type, b: Type): boolean {
-  return (isText(a) && isText(b)) || isAssignable(a, b) || isAssignable(b, a)
 }
 
 function orderPrefix(type: Type): string | undefined {

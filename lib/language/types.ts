@@ -94,3 +94,22 @@ export function isAssignable(from: Type, to: Type): boolean {
 export function isText(type: Type): boolean {
   return type.kind === 'string' || type.kind === 'enum' || type.kind === 'timezone'
 }
+
+/** Types without parameters. */
+export const types = {
+  bool: { kind: 'bool' },
+  int: { kind: 'int' },
+  double: { kind: 'double' },
+  string: { kind: 'string' },
+  bytes: { kind: 'bytes' },
+  timestamp: { kind: 'timestamp', unit: 'rfc3339' },
+  duration: { kind: 'duration' },
+  null: { kind: 'null' },
+  timezone: { kind: 'timezone' },
+  error: { kind: 'error' },
+} as const satisfies Record<string, Type>
+
+/** Whether `==` can hold between them. */
+export function comparable(a: Type, b: Type): boolean {
+  return (isText(a) && isText(b)) || isAssignable(a, b) || isAssignable(b, a)
+}
