@@ -1,7 +1,7 @@
 // A real Kafka broker for tests, from Maven's jars: no Docker, no archive to download, a few seconds the first time.
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -12,23 +12,31 @@ export interface KafkaOptions {
   readonly version?: string
   /** The transaction protocol; 2 (Kafka ≥ 4.0) by default, 1 is that of Kafka 3. */
   readonly transactionVersion?: 1 | 2
-  /** Keeps the data here, and starts with what is there; by default they go when the broker stops. */
+  /** Default 1. With 3 everything is kept on all three, and one may be away. */
+  readonly brokerCount?: 1 | 3
+  /** Keeps the data here, and starts with what is there; by default they go when the brokers stop. */
   readonly folder?: string
-  /** Names further settings of server.properties. */
+  /** Further settings of server.properties. */
   readonly settings?: Readonly<Record<string, string | number>>
 }
 
-export interface LocalKafka {
-  readonly bootstrapServers: string
+export interface LocalBroker {
+  readonly address: string
   readonly pid: number
-  stop(): Promise<void>
   /** SIGKILL: as a machine that loses power. */
   kill(): Promise<void>
-  /** After `stop` or `kill` of a broker with its own `folder`: the same data at the same address. */
+  /** After `kill`: the same data at the same address. */
   restart(): Promise<void>
   /** SIGSTOP and SIGCONT. */
   freeze(): void
   thaw(): void
+}
+
+/** All brokers; as a broker it is the first one. */
+export interface LocalKafka extends LocalBroker {
+  readonly bootstrapServers: string
+  readonly brokers: readonly LocalBroker[]
+  stop(): Promise<void>
 }
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -37,54 +45,135 @@ const defaultVersion = '4.2.2'
 const startAttempts = 3
 
 export async function startKafka(options: KafkaOptions = {}): Promise<LocalKafka> {
-  const version = options.version ?? defaultVersion
-  const jars = await classPath(version)
-  const name = randomUUID().slice(0, 8)
-  const folder = options.folder ?? join(sluiceFolder, 'run', `kafka-${name}`)
-  const logFile = join(sluiceFolder, 'log', `kafka-${name}.log`)
-  const propertiesFile = join(folder, 'server.properties')
-  let port = 0
-  let service: Service
-
-  async function start(): Promise<void> {
-    service = startService({
-      command: 'java',
-      arguments: [...javaFlags, '-cp', jars, 'kafka.Kafka', propertiesFile],
-      logFile,
-      temporaryFolder: options.folder === undefined ? folder : undefined,
-    })
-    await untilReady('Kafka', service, { logFile, timeoutMs: 60_000, ready: log => log.includes('Kafka Server started') })
-  }
-
+  const jars = await classPath(options.version ?? defaultVersion)
   for (let attempt = 1; ; attempt++) {
-    const fresh = !existsSync(propertiesFile)
-    if (fresh) {
-      mkdirSync(folder, { recursive: true })
-      const [broker, controller] = (await freePorts(2)) as [number, number]
-      writeFileSync(propertiesFile, properties({ broker, controller, folder, settings: options.settings ?? {} }))
-      await format({ version, jars, propertiesFile, transactionVersion: options.transactionVersion ?? 2 })
-    }
-    port = Number(/^listeners=PLAINTEXT:\/\/127\.0\.0\.1:(\d+)/m.exec(readFileSync(propertiesFile, 'utf8'))![1])
     try {
-      await start()
-      break
+      return await startOnce(jars, options)
     } catch (error) {
-      // Somebody else may have taken the port since we saw it free.
+      // Somebody else may have taken a port since we saw it free.
       if (attempt === startAttempts || options.folder !== undefined) throw error
     }
   }
+}
 
+async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafka> {
+  const name = randomUUID().slice(0, 8)
+  const folder = options.folder ?? join(sluiceFolder, 'run', `kafka-${name}`)
+  const temporary = options.folder === undefined
+  const count = options.brokerCount ?? 1
+  const ports = await freePorts(2 * count)
+  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
+  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[count + i]}`).join(',')
+  const nodes = Array.from({ length: count }, (_, i) => {
+    const nodeFolder = join(folder, String(i + 1))
+    const settings = properties({
+      id: i + 1,
+      count,
+      broker: ports[i]!,
+      controller: ports[count + i]!,
+      voters,
+      folder: nodeFolder,
+      settings: options.settings ?? {},
+    })
+    return new Node({
+      jars,
+      folder: nodeFolder,
+      abandonedFolder: temporary ? folder : undefined,
+      logFile: join(sluiceFolder, 'log', `kafka-${name}-${i + 1}.log`),
+      settings,
+    })
+  })
+  try {
+    await Promise.all(nodes.map(node => node.prepare({ clusterId, feature: transactionFeature(options) })))
+    await Promise.all(nodes.map(node => node.start()))
+  } catch (error) {
+    await Promise.all(nodes.map(node => node.kill()))
+    throw error
+  }
+  const [first] = nodes as [Node]
   return {
-    bootstrapServers: `127.0.0.1:${port}`,
+    bootstrapServers: nodes.map(node => node.address).join(','),
+    brokers: nodes,
+    address: first.address,
     get pid() {
-      return service.pid
+      return first.pid
     },
-    // Data that nobody will read again need no orderly shutdown.
-    stop: () => (options.folder === undefined ? service.kill() : service.stop(10_000)),
-    kill: () => service.kill(),
-    restart: start,
-    freeze: () => process.kill(service.pid, 'SIGSTOP'),
-    thaw: () => process.kill(service.pid, 'SIGCONT'),
+    kill: () => first.kill(),
+    restart: () => first.restart(),
+    freeze: () => first.freeze(),
+    thaw: () => first.thaw(),
+    async stop() {
+      // Data that nobody will read again need no orderly shutdown.
+      await Promise.all(nodes.map(node => (temporary ? node.kill() : node.stop())))
+      if (temporary) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface NodeOptions {
+  readonly jars: string
+  readonly folder: string
+  readonly abandonedFolder: string | undefined
+  readonly logFile: string
+  readonly settings: string
+}
+
+/** One broker, which is its own controller. */
+class Node implements LocalBroker {
+  readonly address: string
+  readonly #options: NodeOptions
+  readonly #propertiesFile: string
+  #service: Service | undefined
+
+  constructor(options: NodeOptions) {
+    this.#options = options
+    this.#propertiesFile = join(options.folder, 'server.properties')
+    // Data of an earlier run come with their address.
+    const settings = existsSync(this.#propertiesFile) ? readFileSync(this.#propertiesFile, 'utf8') : options.settings
+    this.address = /^listeners=PLAINTEXT:\/\/([^,]+)/m.exec(settings)![1]!
+  }
+
+  get pid(): number {
+    return this.#service?.pid ?? -1
+  }
+
+  async prepare({ clusterId, feature }: { readonly clusterId: string; readonly feature: readonly string[] }): Promise<void> {
+    if (existsSync(this.#propertiesFile)) return
+    mkdirSync(this.#options.folder, { recursive: true })
+    writeFileSync(this.#propertiesFile, this.#options.settings)
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile, ...feature]
+    await run('java', [...javaFlags, '-cp', this.#options.jars, ...format])
+  }
+
+  async start(): Promise<void> {
+    const { jars, abandonedFolder, logFile } = this.#options
+    this.#service = startService({
+      command: 'java',
+      arguments: [...javaFlags, '-cp', jars, 'kafka.Kafka', this.#propertiesFile],
+      logFile,
+      abandonedFolder,
+    })
+    await untilReady('Kafka', this.#service, { logFile, timeoutMs: 60_000, ready: log => log.includes('Kafka Server started') })
+  }
+
+  async stop(): Promise<void> {
+    await this.#service?.stop(10_000)
+  }
+
+  async kill(): Promise<void> {
+    await this.#service?.kill()
+  }
+
+  restart(): Promise<void> {
+    return this.start()
+  }
+
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP')
+  }
+
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT')
   }
 }
 
@@ -110,20 +199,9 @@ async function classPath(version: string): Promise<string> {
   return readFileSync(file, 'utf8').trim()
 }
 
-async function format(options: {
-  readonly version: string
-  readonly jars: string
-  readonly propertiesFile: string
-  readonly transactionVersion: 1 | 2
-}): Promise<void> {
-  // Kafka 3 knows transaction.version only as 0, which speaks the same protocol to clients as 1.
-  const feature = options.version.startsWith('3.') ? [] : ['--feature', `transaction.version=${options.transactionVersion}`]
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
-  await run('java', [
-    ...javaFlags,
-    ...['-cp', options.jars, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', options.propertiesFile],
-    ...feature,
-  ])
+/** Kafka 3 knows transaction.version only as 0, which speaks the same protocol to clients as 1. */
+function transactionFeature({ version, transactionVersion }: KafkaOptions): readonly string[] {
+  return version?.startsWith('3.') ? [] : ['--feature', `transaction.version=${transactionVersion ?? 2}`]
 }
 
 // CPU until the first produce: 3.4 s with Java's defaults, 1.9 s with these.
@@ -139,29 +217,36 @@ const javaFlags = [
 ]
 
 function properties(options: {
+  readonly id: number
+  readonly count: number
   readonly broker: number
   readonly controller: number
+  readonly voters: string
   readonly folder: string
   readonly settings: Readonly<Record<string, string | number>>
 }): string {
+  const { id, count, broker, controller } = options
+  const inSync = Math.max(1, count - 1)
   const all = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${options.controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${options.broker},CONTROLLER://127.0.0.1:${options.controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${options.broker}`,
+    'node.id': id,
+    'controller.quorum.voters': options.voters,
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': join(options.folder, 'data'),
     // A topic that is made by itself hides a misspelt name.
     'auto.create.topics.enable': 'false',
+    'default.replication.factor': count,
+    'min.insync.replicas': inSync,
     'offsets.topic.num.partitions': 3,
-    'offsets.topic.replication.factor': 1,
+    'offsets.topic.replication.factor': count,
     'transaction.state.log.num.partitions': 3,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'transaction.state.log.replication.factor': count,
+    'transaction.state.log.min.isr': inSync,
+    'share.coordinator.state.topic.replication.factor': count,
+    'share.coordinator.state.topic.min.isr': inSync,
     'group.initial.rebalance.delay.ms': 0,
     ...options.settings,
   }

@@ -1,7 +1,7 @@
 // Starts a service that never outlives us. Exit handlers cannot promise that (SIGKILL runs none), so a tiny shell waits on a pipe whose
 // other end only we hold: when we end, however that happens, the pipe closes and the shell kills the service and removes its data.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,8 +20,8 @@ export interface ServiceOptions {
   readonly command: string
   readonly arguments: readonly string[]
   readonly logFile: string
-  /** Removed when the service ends or we do. */
-  readonly temporaryFolder?: string | undefined
+  /** Removed when we end while the service runs. */
+  readonly abandonedFolder?: string | undefined
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -44,10 +44,10 @@ export function startService(options: ServiceOptions): Service {
     child.once('exit', () => resolve())
   }).then(() => {
     running = false
-    guard?.stdin?.destroy()
-    if (options.temporaryFolder !== undefined) rmSync(options.temporaryFolder, { recursive: true, force: true })
+    // It must not see the pipe close: it would take that for our end, and remove data that a restart needs.
+    if (guard?.pid !== undefined) killGroup(guard.pid)
   })
-  const guard = child.pid === undefined ? undefined : startGuard(child.pid, options.temporaryFolder)
+  const guard = child.pid === undefined ? undefined : startGuard(child.pid, options.abandonedFolder)
   child.unref()
   return {
     pid: child.pid ?? -1,
@@ -106,11 +106,18 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports
 }
 
-function startGuard(pid: number, temporaryFolder: string | undefined): ChildProcess {
-  // `kill` may meet a process that has ended by itself; its number is not given out anew while our end of the pipe is open,
-  // since we close it in the same turn in which we see the exit.
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}
+
+function startGuard(pid: number, abandonedFolder: string | undefined): ChildProcess {
+  // The service cannot have ended by itself before us: then the guard would be gone, too.
   const script = 'cat >/dev/null; kill -9 "$1" 2>/dev/null; [ -n "$2" ] && sleep 0.2 && rm -rf "$2"; exit 0'
-  const guard = spawn('/bin/sh', ['-c', script, 'guard', String(pid), temporaryFolder ?? ''], {
+  const guard = spawn('/bin/sh', ['-c', script, 'guard', String(pid), abandonedFolder ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })

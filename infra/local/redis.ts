@@ -32,7 +32,7 @@ export async function startRedis(options: { readonly port?: number } = {}): Prom
       command: 'redis-server',
       arguments: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
       logFile,
-      temporaryFolder: folder,
+      abandonedFolder: folder,
     })
     try {
       await untilReady('Redis', service, {
@@ -49,7 +49,10 @@ export async function startRedis(options: { readonly port?: number } = {}): Prom
       url: `redis://127.0.0.1:${port}`,
       port,
       pid: service.pid,
-      stop: () => service.kill(),
+      async stop() {
+        await service.kill()
+        rmSync(folder, { recursive: true, force: true })
+      },
       kill: () => service.kill(),
       freeze: () => process.kill(service.pid, 'SIGSTOP'),
       thaw: () => process.kill(service.pid, 'SIGCONT'),

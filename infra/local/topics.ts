@@ -18,7 +18,8 @@ export async function createTopics(bootstrapServers: string, topics: readonly To
       await admin.createTopics({
         topics: [topic.name],
         partitions: topic.partitions ?? 1,
-        replicas: 1,
+        // The cluster's default.
+        replicas: -1,
         configs: Object.entries(settings).map(([name, value]) => ({ name, value })),
       })
     }
