@@ -63,7 +63,8 @@ export function fromProblem(
         : note.declaration === undefined
           ? undefined
           : declarations?.(note.declaration)
-      return range ? { message: note.message, range } : { message: note.message }
+      // What sluice provides (`now`) is declared nowhere in the file.
+      return range && range.end > range.start ? { message: note.message, range } : { message: note.message }
     }),
   }
 }

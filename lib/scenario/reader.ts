@@ -3,7 +3,7 @@
 import type { Range } from '../language/problem.ts'
 import { type Diagnostic, diagnostic, sortDiagnostics } from './diagnostics.ts'
 import { mappingSettingNames, type Section, type Shape, scenarioFile } from './sections.ts'
-import { checkStructure, durationMs, quotedList, readScalar, type Structure } from './structure.ts'
+import { checkStructure, durationMs, readScalar, type Structure } from './structure.ts'
 import type {
   DecisionSyntax,
   EnricherSyntax,
@@ -338,29 +338,6 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
     found.push(
       diagnostic('setting-range', { key: 'minimumPollers', needed, found: `"${minimum.text}"` }, { file, range: minimum.range }),
     )
-  }
-  for (const { name, value } of sections.entries(top, 'decide')) {
-    const keys = sections.of(value)
-    const policy = sections.scalar(keys, 'hitPolicy')?.text ?? 'unique'
-    if (!['unique', 'any', 'first', 'collect'].includes(policy)) continue
-    if (keys.has('limit') && policy !== 'collect')
-      refuse(keys, 'limit', `decision "${name.value}" gives one row, not a list`, 'Remove it, or write "hitPolicy: collect".')
-    if (keys.has('rank') && policy !== 'collect' && policy !== 'first') {
-      refuse(
-        keys,
-        'rank',
-        `with the hit policy "${policy}" no row is better than another`,
-        'Remove it, or write "hitPolicy: first".',
-      )
-    }
-    if (keys.has('forEach') && policy !== 'collect' && policy !== 'first') {
-      refuse(
-        keys,
-        'forEach',
-        `it goes with ${quotedList(['first', 'collect'], 'or')}`,
-        'Write "hitPolicy: first" for the best element, "hitPolicy: collect" for a list.',
-      )
-    }
   }
   return found
 }

@@ -76,7 +76,7 @@ describe('check', () => {
     })
     await until(() => out.endsWith('1 scenario checked: 1 error\n'))
     writeFileSync(file, broken.replace('idd', 'id'))
-    await until(() => out.endsWith('1 scenario checked: fine\n'))
+    await until(() => out.endsWith('1 scenario checked: 1 hint\n'))
     stopping.abort()
     expect(await running).toBe(0)
   })

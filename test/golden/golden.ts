@@ -1,4 +1,4 @@
-// Golden files: a broken scenario `ID.yml` beside the exact output of `sluice check`, `ID.txt`. Those in good/ must give nothing.
+// Golden files: a broken scenario `ID.yml` beside the exact output of `sluice check`, `ID.txt`. Those in good/ give hints at most.
 // `node test/golden/update.ts` writes the outputs anew; the difference is then read like any other change.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
