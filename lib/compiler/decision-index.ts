@@ -48,6 +48,9 @@ export interface IndexOptions {
   readonly order?: readonly number[]
 }
 
+/** An index may be some times larger than its table, not more. */
+const mostGrowth = 4
+
 /** Fewer rows are tested as quickly as they are looked up. */
 const fewRows = 8
 
@@ -89,7 +92,8 @@ class Builder {
     this.#rank = rank
   }
 
-  build(all: readonly RowTests[]): Index {
+  /** `growth`: how many times longer than `all` the lists below may be together, since a row may stand in several groups. */
+  build(all: readonly RowTests[], growth = mostGrowth): Index {
     const rows = this.#untilSure(all)
     if (rows.length <= fewRows) return { kind: 'rows', rows }
     let best: { readonly split: Split; readonly longest: number } | undefined
@@ -100,7 +104,7 @@ class Builder {
       if (longest < (best?.longest ?? rows.length)) best = { split, longest }
     }
     if (best === undefined) return { kind: 'rows', rows }
-    return this.#usesHash(best.split) ? this.#hash(best.split) : this.#search(best.split)
+    return this.#usesHash(best.split) ? this.#hash(best.split, growth) : this.#search(best.split, growth)
   }
 
   #cell({ row }: RowTests, column: number): Cell {
@@ -149,7 +153,7 @@ class Builder {
 
   // ---- By equality
 
-  #hash({ column, apart, others }: Split): Index {
+  #hash({ column, apart, others }: Split, growth: number): Index {
     const groups = new Map<string, { readonly value: unknown; readonly rows: RowTests[] }>()
     for (const row of apart) {
       const cell = this.#cell(row, column)
@@ -161,19 +165,19 @@ class Builder {
       }
     }
     // Rows that do not care stand in every group, unless that would make a large table larger.
-    const apartFromOthers = others.length > fewRows && others.length * groups.size > 4 * (apart.length + others.length)
+    const rowCount = apart.length + others.length
+    const grown = (apart.length + others.length * groups.size) / rowCount
+    const apartFromOthers = others.length > fewRows && grown > growth
+    const left = apartFromOthers ? growth : growth / Math.max(1, grown)
+    const rowsOf = (rows: readonly RowTests[], value: unknown): readonly RowTests[] =>
+      apartFromOthers ? rows : this.#inOrder([...rows, ...others.flatMap(row => this.#knowing(row, column, value))])
     const indexed: Index = {
       kind: 'hash',
       column,
-      groups: [...groups.values()].map(({ value, rows }) => ({
-        value,
-        index: this.build(
-          apartFromOthers ? rows : this.#inOrder([...rows, ...others.flatMap(row => this.#knowing(row, column, value))]),
-        ),
-      })),
-      otherwise: this.build(apartFromOthers ? [] : others),
+      groups: [...groups.values()].map(({ value, rows }) => ({ value, index: this.build(rowsOf(rows, value), left) })),
+      otherwise: this.build(apartFromOthers ? [] : others, left),
     }
-    return apartFromOthers ? { kind: 'both', left: indexed, right: this.build(others) } : indexed
+    return apartFromOthers ? { kind: 'both', left: indexed, right: this.build(others, growth) } : indexed
   }
 
   /** A row that does not tell values apart, where the value is known. */
@@ -185,13 +189,13 @@ class Builder {
 
   // ---- By order
 
-  #search({ column, apart, others }: Split): Index {
+  #search({ column, apart, others }: Split, growth: number): Index {
     const { type } = this.#table.columns[column]!
     let short = apart
     const long: RowTests[] = []
     for (;;) {
       const points = this.#points(short, column)
-      const limit = 4 * (apart.length + others.length) + 64
+      const limit = growth * (apart.length + others.length) + 2 * fewRows
       const apartFromOthers = others.length > fewRows && others.length * (2 * points.length + 1) > limit
       const inSegments = apartFromOthers ? short : this.#inOrder([...short, ...others])
       const lists = this.#segments(inSegments, { column, points, type }, limit)
@@ -205,10 +209,12 @@ class Builder {
         short = short.filter(({ row }) => keptRows.has(row))
         continue
       }
+      const total = lists.reduce((sum, list) => sum + list.length, 0)
+      const left = growth / Math.max(1, total / inSegments.length)
       const indexes = new Map<string, Index>()
       const indexOf = (rows: readonly RowTests[]): Index => {
         const key = rows.map(({ row, tests }) => `${row}:${tests.length}`).join()
-        const index = indexes.get(key) ?? this.build(rows)
+        const index = indexes.get(key) ?? this.build(rows, left)
         indexes.set(key, index)
         return index
       }
@@ -219,10 +225,10 @@ class Builder {
         column,
         points,
         segments,
-        otherwise: this.build(apartFromOthers ? missing : this.#inOrder([...missing, ...others])),
+        otherwise: this.build(apartFromOthers ? missing : this.#inOrder([...missing, ...others]), left),
       }
       const rest = this.#inOrder([...long, ...(apartFromOthers ? others : [])])
-      return rest.length === 0 ? indexed : { kind: 'both', left: indexed, right: this.build(rest) }
+      return rest.length === 0 ? indexed : { kind: 'both', left: indexed, right: this.build(rest, growth) }
     }
   }
 

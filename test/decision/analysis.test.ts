@@ -317,7 +317,7 @@ describe('CSV', () => {
     )
     const { decision, diagnostics } = analysed({ hitPolicy: 'collect', table: '../tables/offers.csv' }, read)
     expect(diagnostics).toEqual([])
-    expect(paths).toEqual(['tables/offers.csv'])
+    expect(paths).toEqual(['../tables/offers.csv'])
     expect(decision?.rows.map(({ cells, outputs }) => [cells, outputs])).toEqual([
       [
         [

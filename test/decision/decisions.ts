@@ -10,6 +10,7 @@ import type { Cell, Decision, Row } from '../../lib/scenario/scenario.ts'
 export const expression = (source: string, type: Type, mayBeMissing = false): Checked => ({
   source,
   tree: undefined as never,
+  typed: undefined as never,
   type,
   mayBeMissing,
   references: new Map(),

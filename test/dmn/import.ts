@@ -71,7 +71,9 @@ export function importTable(dmn: string): ImportedTable {
     'sinks:',
     '  answers:',
     '    topic: dmn.answers',
-    `    value: { answer: ${value} }`,
+    // In braces YAML would split an expression at its commas.
+    '    value:',
+    `      answer: ${value}`,
   ]
   const isNamed = outputs.some(({ name }) => name !== undefined)
   return {

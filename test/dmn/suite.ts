@@ -19,6 +19,8 @@ export interface CaseResult {
   readonly found: unknown
 }
 
+const context = { getRemainingTimeInMillis: () => 60_000 }
+
 const kit = join(dirname(fileURLToPath(import.meta.url)), 'tck')
 
 /** Folders of the kit that are left out, with the reason. */
@@ -40,7 +42,7 @@ export async function runFolder(folder: string, mode: Mode): Promise<readonly Ca
     value: Buffer.from(JSON.stringify(event)).toString('base64'),
     headers: [],
   }))
-  await world.handler({ eventSource: 'aws:kafka', bootstrapServers: 'none:9092', records: { 'dmn.inputs-0': records } }, {})
+  await world.handler({ eventSource: 'aws:kafka', bootstrapServers: 'none:9092', records: { 'dmn.inputs-0': records } }, context)
   const answers = new Map(world.answers().map(({ offset, answer }) => [offset, answer]))
   return cases.map(({ id, expected }, offset) => ({
     name: `${folder}/${id}`,

@@ -17,7 +17,7 @@ export interface DecisionContext {
   readonly file: string
   /** The names that the decision may use. */
   readonly scope: Scope
-  /** Takes the path of a CSV table, already relative to the working directory as `file` is. */
+  /** Takes the path of a CSV table as the scenario file writes it: relative to that file. */
   readonly readFile?: ((path: string) => string) | undefined
   /** Where a name is declared, for the notes of messages. */
   readonly declarationOf?: ((declaration: string) => Range | undefined) | undefined

@@ -160,7 +160,7 @@ function readCsv(scalar: ScalarText, { name, readFile, report }: TableOptions): 
   let text: string
   try {
     if (readFile === undefined) throw new Error('files cannot be read here')
-    text = readFile(path)
+    text = readFile(scalar.text.trim())
   } catch (error) {
     const notes = [error instanceof Error ? error.message : String(error)]
     report.add(
@@ -208,7 +208,7 @@ function readCsv(scalar: ScalarText, { name, readFile, report }: TableOptions): 
   return { inputs: heading.cells.slice(0, separator).map(cellOf), outputs: heading.cells.slice(separator + 1).map(cellOf), rows }
 }
 
-/** Paths in a scenario file are relative to it. */
+/** Paths in a scenario file are relative to it; messages show them as they show the scenario file's own. */
 function besides(file: string, path: string): string {
   if (path.startsWith('/')) return path
   const parts = file.split('/').slice(0, -1)
