@@ -15,7 +15,11 @@ import { zip } from './zip.ts'
 /** The part of Serverless that is used here; it has no types of its own. */
 interface Serverless {
   readonly serviceDir: string
-  readonly configurationInput: { readonly sluice?: SluiceSettings; readonly functions?: Readonly<Record<string, unknown>> }
+  readonly configurationInput: {
+    readonly sluice?: SluiceSettings
+    readonly functions?: Readonly<Record<string, unknown>>
+    readonly provider?: Readonly<Record<string, unknown>>
+  }
   readonly classes: { readonly Error: new (message: string, code: string) => Error }
   readonly configSchemaHandler: { defineTopLevelProperty(name: string, schema: object): void }
   readonly processedInput: { readonly commands: readonly string[] }
@@ -40,6 +44,7 @@ interface Naming {
 interface FunctionObject {
   name: string
   handler: string
+  timeout?: unknown
   role?: unknown
   environment?: Record<string, unknown>
   vpc?: unknown
@@ -52,8 +57,8 @@ interface Utilities {
 /** Commands about what is deployed already. */
 const afterDeploy: ReadonlySet<string> = new Set(['info', 'logs', 'metrics', 'remove', 'rollback'])
 
-/** Settings of a function that are made here. */
-const ours: ReadonlySet<string> = new Set(['events', 'handler', 'image', 'package'])
+/** Settings of a function that are made here, beside those that the reader refuses with their places. */
+const ours: ReadonlySet<string> = new Set(['image', 'package'])
 
 export default class SluicePlugin {
   readonly hooks: Readonly<Record<string, () => void | Promise<void>>>
@@ -106,7 +111,7 @@ export default class SluicePlugin {
       file,
     )
     this.#serverless.extendConfiguration(['functions', name], {
-      ...functionDefaults,
+      ...this.#defaults(),
       runtime: 'nodejs24.x',
       description: scenario.description.slice(0, 256),
       role: roleIdOf(this.#naming, name),
@@ -114,6 +119,12 @@ export default class SluicePlugin {
       handler: 'index.handler',
       package: { individually: true, artifact: artifactOf(name) },
     })
+  }
+
+  /** What serverless.yml sets for all functions goes before ours. */
+  #defaults(): object {
+    const { provider } = this.#serverless.configurationInput
+    return Object.fromEntries(Object.entries(functionDefaults).filter(([setting]) => provider?.[setting] === undefined))
   }
 
   /** Addresses come from the `sluice:` block, whose variables are resolved by now. A local invocation takes its own. */
@@ -176,7 +187,8 @@ export default class SluicePlugin {
     const lambda = this.#serverless.service.getFunction(scenario.name)
     this.#refuseWhatCannotRun(functionProblems(scenario.enrichers.length > 0, lambda, settings), file)
     const mapping = esmSettingsOf(scenario)
-    this.#refuseWhatCannotRun(mappingProblems(mapping), file)
+    // By now Serverless knows the timeout, also where it is a variable or that of all functions.
+    this.#refuseWhatCannotRun(mappingProblems({ ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }), file)
     if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
       this.#utilities.log.warning(
         `"${scenario.name}" is in no VPC and will hardly reach brokers or store: the trigger gives the function no path. Set "vpc" under "sluice" in serverless.yml.`,

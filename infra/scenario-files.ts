@@ -1,6 +1,6 @@
 // Discovery: each functions/NAME.yml is one function. What is wrong with a scenario is told here, before anything is built or deployed.
 import { globSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { checkScenario } from '../lib/scenario/check.ts'
 import { renderDiagnostic } from '../lib/scenario/diagnostics.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
@@ -31,12 +31,7 @@ export function discoverScenarios(serviceFolder: string, options: { readonly col
       if (diagnostic.severity === 'error') errors.push(rendered)
       else warnings.push(rendered)
     }
-    if (scenario === undefined) continue
-    if (scenario.name === basename(file, '.yml')) scenarios.push({ file, scenario })
-    else
-      errors.push(
-        `${file}: the scenario is called "${scenario.name}". File, function and scenario share one name: rename one of the two.\n`,
-      )
+    if (scenario !== undefined) scenarios.push({ file, scenario })
   }
   return { scenarios, errors, warnings }
 }

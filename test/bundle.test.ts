@@ -7,8 +7,8 @@ import { bundleScenario } from '../lib/compiler/bundle.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
 
-/** Today's sizes are two thirds of it. A cold start reads, parses and compiles every byte. */
-const limitBytes = { real: 600_000, embedded: 300_000 } as const
+/** A cold start reads, parses and compiles every byte. Of the real build's 640 KB the Redis client has 400. */
+const limitBytes = { real: 700_000, embedded: 150_000 } as const
 
 const ofBuildTime =
   /(^|\/)lib\/(scenario|compiler|cli|emulator)\/|(^|\/)lib\/language\/(?!standard\/)|node_modules\/(yaml|esbuild|osls|@bufbuild\/cel)\//

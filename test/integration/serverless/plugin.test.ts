@@ -152,16 +152,18 @@ describe('the service, offline and without credentials', () => {
     writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('scenario: dropped-in', 'scenario: something-else'))
     const { code, output } = await service.serverless(['print'])
     expect(code).toBe(1)
-    expect(output).toContain('functions/dropped-in.yml: the scenario is called "something-else".')
+    expect(output).toContain('"scenario" needs the name of its file, "dropped-in", found "something-else"')
   })
 
   test.each([
-    ['timeout: 900', "functions/dropped-in.yml: the function's timeout is 900 s"],
-    ['handler: other.handler', 'functions/dropped-in.yml: "function" cannot set "handler"'],
+    ['timeout: 900', '"timeout" needs a whole number from 1 to 840 seconds'],
+    ['timeout: "${env:SECONDS}"', "functions/dropped-in.yml: the function's timeout is 900 s"],
+    ['handler: other.handler', '"handler" cannot be set: sluice builds the handler from this file'],
+    ['package: { individually: false }', 'functions/dropped-in.yml: "function" cannot set "package"'],
     [`name: ${'n'.repeat(65)}`, 'and Lambda takes 64 characters'],
   ])('what AWS or we cannot run is refused before the deploy: %s', async (setting, message) => {
     writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('memorySize: 512', setting))
-    const { code, output } = await service.serverless(['package'])
+    const { code, output } = await service.serverless(['package'], { SECONDS: '900' })
     expect(code).toBe(1)
     expect(output).toContain(message)
   })
