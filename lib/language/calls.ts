@@ -1,5 +1,5 @@
 // Functions, methods and macros: which arguments they take, what they give. CEL's, its extensions', and ours (functions/README.md, Functions).
-import type { Checker } from './check.ts'
+import type { Checker } from './checker.ts'
 import { presentIfTrue } from './presence.ts'
 import type { Range } from './problem.ts'
 import { patternMistake } from './standard/pattern.ts'

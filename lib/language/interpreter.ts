@@ -2,9 +2,10 @@
 // bundle. Plainness is its whole merit.
 import type { Checked } from './checked.ts'
 import { operationOf } from './operations.ts'
-import { ExpressionFailure, mapOf, maxBy, minBy } from './standard/index.ts'
+import { Double, ExpressionFailure, mapOf, maxBy, minBy, Optional } from './standard/index.ts'
 import { compilePattern } from './standard/re2.ts'
 import { childrenOf, type Typed } from './typed.ts'
+import type { Type } from './types.ts'
 
 /** The expression's value; undefined where it is missing. Throws ExpressionFailure, as `read` may, too. */
 export function interpret(checked: Checked, read: (name: string) => unknown): unknown {
@@ -84,6 +85,8 @@ function evaluate(node: Typed, read: (name: string) => unknown, elements: Elemen
       return evaluateLoop(node, of(node.list) as readonly unknown[], (part, value) =>
         of(part, new Map([...elements, [node.element, value]])),
       )
+    case 'box':
+      return boxed(of(node.operand), node.operand.type)
     case 'error':
       throw new Error('an expression with errors was interpreted')
   }
@@ -115,6 +118,23 @@ function evaluateLoop(
       return minBy(list, element => of(node.body, element))
     case 'maxBy':
       return maxBy(list, element => of(node.body, element))
+  }
+}
+
+function boxed(value: unknown, type: Type): unknown {
+  switch (type.kind) {
+    case 'double':
+      return new Double(value as number)
+    case 'list':
+      return (value as readonly unknown[]).map(element => boxed(element, type.element))
+    case 'map':
+      return new Map(
+        [...(value as ReadonlyMap<unknown, unknown>)].map(([key, element]) => [boxed(key, type.key), boxed(element, type.value)]),
+      )
+    case 'optional':
+      return value === Optional.none ? value : new Optional(boxed((value as Optional).value, type.value))
+    default:
+      return value
   }
 }
 

@@ -4,8 +4,9 @@ import type { Checked, JavaScript, JavaScriptTarget } from './checked.ts'
 import { canFail } from './failing.ts'
 import { operationOf } from './operations.ts'
 import { linearSource } from './standard/regexp.ts'
-import { Duration, Timestamp } from './standard/values.ts'
+import { Duration, Timestamp, TypeName, Uint } from './standard/values.ts'
 import type { Typed } from './typed.ts'
+import type { Type } from './types.ts'
 
 export function toJavaScript(checked: Checked, target: JavaScriptTarget): JavaScript {
   const translator = new Translator(target)
@@ -61,6 +62,8 @@ class Translator {
         return `${this.#pattern(node.pattern)}.test(${this.code(node.text)})`
       case 'loop':
         return this.#loop(node)
+      case 'box':
+        return boxCode(this.code(node.operand), node.operand.type)
       case 'error':
         throw new Error('an expression with errors was translated')
     }
@@ -139,6 +142,8 @@ class Translator {
     if (value === undefined) return 'undefined'
     if (value instanceof Timestamp) return this.#shared('time', `new std.Timestamp(${value.seconds}, ${value.nanos})`)
     if (value instanceof Duration) return this.#shared('span', `new std.Duration(${value.seconds}, ${value.nanos})`)
+    if (value instanceof Uint) return `new std.Uint(${value.value}n)`
+    if (value instanceof TypeName) return `new std.TypeName(${JSON.stringify(value.name)})`
     if (value instanceof Uint8Array) return this.#shared('bytes', `Uint8Array.of(${value.join(', ')})`)
     if (typeof value === 'bigint') return `${value < 0n ? `(${value}n)` : `${value}n`}`
     if (typeof value === 'number') return Object.is(value, -0) ? '(-0)' : value < 0 ? `(${value})` : String(value)
@@ -169,6 +174,33 @@ function hasOneFormPerValue({ type }: Typed): boolean {
 function member(field: string, afterQuestionMark: boolean): string {
   if (/^[A-Za-z_$][\w$]*$/.test(field)) return afterQuestionMark ? field : `.${field}`
   return `[${JSON.stringify(field)}]`
+}
+
+function boxCode(code: string, type: Type): string {
+  if (!holdsDouble(type)) return code
+  switch (type.kind) {
+    case 'list':
+      return `${code}.map(b => ${boxCode('b', type.element)})`
+    case 'map':
+      return `new Map([...${code}].map(([k, b]) => [${boxCode('k', type.key)}, ${boxCode('b', type.value)}]))`
+    case 'optional':
+      return `std.mapOptional(${code}, b => ${boxCode('b', type.value)})`
+    default:
+      return `new std.Double(${code})`
+  }
+}
+
+function holdsDouble(type: Type): boolean {
+  switch (type.kind) {
+    case 'list':
+      return holdsDouble(type.element)
+    case 'map':
+      return holdsDouble(type.key) || holdsDouble(type.value)
+    case 'optional':
+      return holdsDouble(type.value)
+    default:
+      return type.kind === 'double'
+  }
 }
 
 function arrowBody(code: string): string {

@@ -21,7 +21,7 @@ const call = (name: keyof typeof std, canFail: boolean): Operation => ({
 })
 
 const comparison = (
-  compare: 'compareStrings' | 'compareTimestamps' | 'compareDurations',
+  compare: 'compareStrings' | 'compareTimestamps' | 'compareDurations' | 'compare',
   symbol: '<' | '<=' | '>' | '>=',
 ): Operation => {
   const holds = {
@@ -168,6 +168,64 @@ export const operations = {
         'bytesOfString',
       ] as const
     ).map(name => [name, call(name, false)]),
+  ),
+
+  // On values whose type is known at run time only; the conformance suite has them, scenarios never.
+  ...Object.fromEntries(
+    (
+      [
+        'add',
+        'sub',
+        'mul',
+        'div',
+        'mod',
+        'neg',
+        'size',
+        'index',
+        'indexOrNone',
+        'field',
+        'hasField',
+        'isIn',
+        'condition',
+        'rangeOf',
+        'compare',
+        'asKind',
+        'fail',
+        'toStringOf',
+        'toInt',
+        'toUint',
+        'toDouble',
+        'toBool',
+        'toBytes',
+        'toTimestamp',
+        'toDuration',
+        'formatText',
+        'valueOfOptional',
+        'abs',
+        'sign',
+        'bitAnd',
+        'bitOr',
+        'bitXor',
+        'bitNot',
+        'bitShiftLeft',
+        'bitShiftRight',
+        'matches',
+        'timePart',
+        'missingOf',
+        'roundDyn',
+        'hasPart',
+      ] as const
+    ).map(name => [name, call(name, true)]),
+  ),
+  ...Object.fromEntries(
+    (['typeOf', 'isZeroValue', 'optionalOf', 'optionalOfMissing', 'hasValue', 'ofNonZero', 'orElse'] as const).map(name => [
+      name,
+      call(name, false),
+    ]),
+  ),
+  optionalNone: { code: () => 'std.Optional.none', compute: () => std.Optional.none, canFail: false },
+  ...Object.fromEntries(
+    (['<', '<=', '>', '>='] as const).map(symbol => [`dyn ${symbol}`, { ...comparison('compare', symbol), canFail: true }]),
   ),
 
   // Texts and lists.

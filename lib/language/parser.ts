@@ -7,6 +7,9 @@ import { type Token, tokenize } from './tokens.ts'
 /** Deeper than anybody writes, and shallow enough for every stack. */
 const maxDepth = 250
 
+/** `a + b + c …`, `a.b.c …`: each is one level deeper for whoever walks the tree. */
+const maxChain = 500
+
 /** The tree of an expression. Where there are problems the tree holds `error` nodes, which the checker agrees with. */
 export function parseExpression(source: string): { readonly tree: Expr; readonly problems: readonly Problem[] } {
   const { tokens, problems } = tokenize(source)
@@ -65,6 +68,7 @@ class Parser {
     const operands: Expr[] = [this.#binary(level + 1)]
     const found: Token[] = []
     while (this.#isOperator(operators)) {
+      if (level >= 2 && found.length >= maxChain) return this.#tooLong()
       found.push(this.#advance())
       operands.push(this.#binary(level + 1))
     }
@@ -76,6 +80,11 @@ class Parser {
     const token = this.#peek()
     if (token.kind !== 'operator' || (token.text !== '!' && token.text !== '-')) return this.#member()
     this.#advance()
+    // CEL's grammar takes a row of signs as one: two of them cancel.
+    if (this.#isText(token.text)) {
+      this.#advance()
+      return this.#nested(() => this.#unary())
+    }
     return this.#nested((): Expr => {
       const operand = this.#unary()
       const range = { start: token.range.start, end: operand.range.end }
@@ -92,7 +101,8 @@ class Parser {
 
   #member(): Expr {
     let target = this.#primary()
-    for (;;) {
+    for (let length = 0; ; length++) {
+      if (length >= maxChain) return this.#tooLong()
       const token = this.#peek()
       if (token.kind !== 'operator') return target
       if (token.text === '.' || token.text === '.?') {
@@ -223,6 +233,15 @@ class Parser {
     } finally {
       this.#depth--
     }
+  }
+
+  #tooLong(): Expr {
+    const start = this.#peek().range.start
+    this.#next = this.#tokens.length - 1
+    return this.#error(`The expression has a chain of more than ${maxChain} parts; give some of them a name under "let"`, {
+      start,
+      end: start + 1,
+    })
   }
 
   #peek(): Token {

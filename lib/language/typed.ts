@@ -41,6 +41,8 @@ export type TypedNode =
     }
   /** `text.matches("pattern")` with the pattern known at build time. */
   | { readonly kind: 'matches'; readonly text: Typed; readonly pattern: string }
+  /** A value whose static type is dyn from here on: doubles inside it are wrapped (standard/values.ts). */
+  | { readonly kind: 'box'; readonly operand: Typed }
   | { readonly kind: 'error' }
 
 export type Loop = 'all' | 'exists' | 'exists_one' | 'filter' | 'map' | 'minBy' | 'maxBy'
@@ -65,6 +67,7 @@ export function childrenOf(node: Typed): readonly Typed[] {
       return [node.target]
     case 'has':
     case 'not':
+    case 'box':
       return [node.operand]
     case 'orValue':
       return [node.operand, node.fallback]

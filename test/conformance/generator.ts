@@ -189,7 +189,8 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
     case 'int':
       return pick(random, [
         () => `(${of('int')} ${pick(random, ['+', '-', '*', '/', '%'])} ${of('int')})`,
-        () => `-${of('int')}`,
+        // @bufbuild/cel takes two signs for none, also through parentheses, and misses the overflow of -(-(minInt)).
+        () => `-(${of('int')} + 0)`,
         () => `size(${of(pick(random, ['text', 'wide', 'ints', 'texts', 'map'] as const))})`,
         () => `int(${of('double')})`,
         // The empty text is 0 there.
@@ -205,7 +206,7 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
     case 'double':
       return pick(random, [
         () => `(${of('double')} ${pick(random, ['+', '-', '*', '/'])} ${of('double')})`,
-        () => `-${of('double')}`,
+        () => `-(${of('double')} + 0.0)`,
         () => `double(${of('int')})`,
       ])()
     case 'text':
