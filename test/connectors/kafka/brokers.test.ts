@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
 import { createTopics } from '../../../infra/local/topics.ts'
@@ -19,6 +20,26 @@ function producer(broker: LocalKafka, config: Partial<KafkaConfig> = {}): Transa
   const one = createKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'test', ...config })
   open.push(one)
   return one
+}
+
+/** Takes all rights to it from everybody. */
+async function deny(broker: LocalKafka, kind: 'topic' | 'group' | 'transactional id', name: string): Promise<void> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker.bootstrapServers] })
+  const resourceType = {
+    topic: ResourceTypes.TOPIC,
+    group: ResourceTypes.GROUP,
+    'transactional id': ResourceTypes.TRANSACTIONAL_ID,
+  }[kind]
+  const target = { resourceType, resourceName: name, resourcePatternType: ResourcePatternTypes.LITERAL }
+  const rule = { principal: 'User:*', host: '*', operation: AclOperations.ALL, permissionType: AclPermissionTypes.DENY }
+  try {
+    await admin.createAcls({ creations: [{ ...target, ...rule }] })
+    // The controller has it; the broker hears of it a little later.
+    const any = { principal: null, host: null, operation: AclOperations.ANY, permissionType: AclPermissionTypes.ANY }
+    await expect.poll(() => admin.describeAcls({ filter: { ...target, ...any } })).not.toEqual([])
+  } finally {
+    await admin.close()
+  }
 }
 
 /** Holds the first request of this kind until it is let go. */
@@ -124,6 +145,51 @@ describe('a broker that dies, freezes and comes back', () => {
     expect(await outcome).toMatchObject({ id: 'kafka-commit-unknown' })
     expect((await claim(producer(broker), place)).position).toBeUndefined()
     await proxy.close()
+  })
+})
+
+describe('a cluster with access control', () => {
+  let broker: LocalKafka
+  beforeAll(async () => {
+    const settings = {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'allow.everyone.if.no.acl.found': 'true',
+    }
+    broker = await startKafka({ settings })
+    await createTopics(broker.bootstrapServers, [{ name: 'sluice-progress', partitions: 32 }])
+    await deny(broker, 'topic', 'sluice-progress')
+  })
+  afterAll(() => broker.stop())
+
+  test('a function without rights to the old form of progress works where it is not needed', async () => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const kafka = producer(broker)
+    const { session, position } = await claim(kafka, place)
+    expect(position).toBeUndefined()
+    await write(kafka, place, session, 0, ['a'])
+    expect((await claim(kafka, place)).position).toBe(1n)
+  })
+
+  test.each(['transactional id', 'group'] as const)('a %s that the function may not use is named', async kind => {
+    const place = await freshPlace(broker.bootstrapServers)
+    const subject = kind === 'group' ? place.group : place.transactionalId
+    await deny(broker, kind, subject)
+    await expect(claim(producer(broker), place)).rejects.toMatchObject({
+      id: 'kafka-unauthorized',
+      message: expect.stringContaining(subject),
+    })
+  })
+
+  test('an output topic that the function may not write is named, and nothing is written', async () => {
+    const place = await freshPlace(broker.bootstrapServers, { partitions: 1 })
+    const kafka = producer(broker)
+    const { session } = await claim(kafka, place)
+    await deny(broker, 'topic', place.target)
+    await expect(write(kafka, place, session, 0, ['a'])).rejects.toMatchObject({
+      id: 'kafka-unauthorized',
+      message: expect.stringContaining(place.target),
+    })
+    expect((await claim(kafka, place)).position).toBeUndefined()
   })
 })
 
