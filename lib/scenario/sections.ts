@@ -174,14 +174,7 @@ const source: Section = {
       shape: { kind: 'fields' },
       about: "Fields of the record's JSON value, with their types: `name: string`, `name?: string`, `name: int = 0`.",
     },
-    schema: {
-      shape: text,
-      about: 'Instead of `event`: the path of a schema, relative to this file.',
-      notBuilt: {
-        what: 'A schema file in place of "event"',
-        instead: 'Declare the fields that the scenario reads under "event"; others are ignored.',
-      },
-    },
+    schema: { shape: text, about: 'Instead of `event`: the path of a JSON Schema, relative to this file.' },
     events: {
       shape: literal,
       about: 'Several kinds of record.',
