@@ -26,6 +26,17 @@ export type Index =
       readonly segments: readonly Index[]
       readonly otherwise: Index
     }
+  /** Below the point (or at it), or above. */
+  | {
+      readonly kind: 'cut'
+      readonly column: number
+      readonly point: unknown
+      readonly belowIncludesPoint: boolean
+      readonly below: Index
+      readonly above: Index
+    }
+  /** Leaves aside what is missing, or no number. */
+  | { readonly kind: 'there'; readonly column: number; readonly index: Index; readonly otherwise: Index }
   /** Rows of either may hold. */
   | { readonly kind: 'both'; readonly left: Index; readonly right: Index }
 
@@ -79,6 +90,13 @@ interface Split {
   readonly apart: readonly RowTests[]
   readonly others: readonly RowTests[]
   readonly column: number
+}
+
+/** A column in order; segment 2k+1 is point k, segment 2k lies before it. */
+interface Line {
+  readonly column: number
+  readonly points: readonly unknown[]
+  readonly type: Type
 }
 
 class Builder {
@@ -191,45 +209,63 @@ class Builder {
 
   #search({ column, apart, others }: Split, growth: number): Index {
     const { type } = this.#table.columns[column]!
-    let short = apart
-    const long: RowTests[] = []
-    for (;;) {
-      const points = this.#points(short, column)
-      const limit = growth * (apart.length + others.length) + 2 * fewRows
-      const apartFromOthers = others.length > fewRows && others.length * (2 * points.length + 1) > limit
-      const inSegments = apartFromOthers ? short : this.#inOrder([...short, ...others])
-      const lists = this.#segments(inSegments, { column, points, type }, limit)
-      if (lists === undefined) {
-        // The rows that span most segments are looked up on their own, among fewer points.
-        const bySpan = short.toSorted((a, b) => this.#span(a, column, points, type) - this.#span(b, column, points, type))
-        const kept = bySpan.slice(0, bySpan.length >>> 1)
-        const keptRows = new Set(kept.map(({ row }) => row))
-        if (kept.length === 0) return { kind: 'rows', rows: this.#inOrder([...apart, ...others]) }
-        long.push(...short.filter(({ row }) => !keptRows.has(row)))
-        short = short.filter(({ row }) => keptRows.has(row))
-        continue
-      }
+    const points = this.#points(apart, column)
+    const rowCount = apart.length + others.length
+    const limit = growth * rowCount + 2 * fewRows
+    const apartFromOthers = others.length > fewRows && others.length * (2 * points.length + 1) > limit
+    const missing = apart.filter(row => this.#cell(row, column).kind === 'missing')
+    const inSegments = apartFromOthers ? apart : this.#inOrder([...apart, ...others])
+    const otherwise = this.build(apartFromOthers ? missing : this.#inOrder([...missing, ...others]), growth)
+    const line: Line = { column, points, type }
+    const lists = this.#segments(inSegments, line, limit)
+    let indexed: Index
+    if (lists === undefined) {
+      // Many rows span many segments: they stand once where they span all of a part.
+      indexed = { kind: 'there', column, index: this.#halved(inSegments, line, { from: 0, to: 2 * points.length }), otherwise }
+    } else {
       const total = lists.reduce((sum, list) => sum + list.length, 0)
       const left = growth / Math.max(1, total / inSegments.length)
       const indexes = new Map<string, Index>()
-      const indexOf = (rows: readonly RowTests[]): Index => {
+      const segments = lists.map(rows => {
         const key = rows.map(({ row, tests }) => `${row}:${tests.length}`).join()
         const index = indexes.get(key) ?? this.build(rows, left)
         indexes.set(key, index)
         return index
-      }
-      const segments = lists.map(indexOf)
-      const missing = short.filter(row => this.#cell(row, column).kind === 'missing')
-      const indexed: Index = {
-        kind: 'search',
-        column,
-        points,
-        segments,
-        otherwise: this.build(apartFromOthers ? missing : this.#inOrder([...missing, ...others]), left),
-      }
-      const rest = this.#inOrder([...long, ...(apartFromOthers ? others : [])])
-      return rest.length === 0 ? indexed : { kind: 'both', left: indexed, right: this.build(rest, growth) }
+      })
+      indexed = { kind: 'search', column, points, segments, otherwise }
     }
+    return apartFromOthers ? { kind: 'both', left: indexed, right: this.build(others, growth) } : indexed
+  }
+
+  /** Rows that accept all segments from…to need no more of this column; the others are told apart by its halves. */
+  #halved(rows: readonly RowTests[], line: Line, { from, to }: { readonly from: number; readonly to: number }): Index {
+    const { column, points, type } = line
+    const spanning: RowTests[] = []
+    const others: RowTests[] = []
+    for (const row of rows) {
+      const parts = this.#parts(row, column, points, type).filter(([first, last]) => first <= to && last >= from)
+      if (parts.some(([first, last]) => first <= from && last >= to)) {
+        spanning.push(this.#cell(row, column).kind === 'noneOf' ? row : without(row, column))
+      } else if (parts.length > 0) others.push(row)
+    }
+    // One copy is enough: the rows of a part are no more than its share of the table.
+    const whole = this.build(spanning, 1)
+    if (others.length === 0) return whole
+    const middle = (from + to) >>> 1
+    const half = (range: { readonly from: number; readonly to: number }): Index => this.#halved(others, line, range)
+    const cut: Index =
+      others.length <= fewRows
+        ? { kind: 'rows', rows: others }
+        : {
+            kind: 'cut',
+            column,
+            point: points[middle >>> 1],
+            // Segment 2k+1 is point k itself.
+            belowIncludesPoint: middle % 2 === 1,
+            below: half({ from, to: middle }),
+            above: half({ from: middle + 1, to }),
+          }
+    return spanning.length === 0 ? cut : { kind: 'both', left: whole, right: cut }
   }
 
   #points(rows: readonly RowTests[], column: number): readonly unknown[] {
@@ -264,14 +300,10 @@ class Builder {
     }
   }
 
-  #span(row: RowTests, column: number, points: readonly unknown[], type: Type): number {
-    return this.#parts(row, column, points, type).reduce((sum, [from, to]) => sum + to - from + 1, 0)
-  }
-
   /** The rows of each segment, or undefined if they are more than `limit` altogether. Halves the segments, and leaves behind what a sure row hides. */
   #segments(
     rows: readonly RowTests[],
-    { column, points, type }: { readonly column: number; readonly points: readonly unknown[]; readonly type: Type },
+    { column, points, type }: Line,
     limit: number,
   ): readonly (readonly RowTests[])[] | undefined {
     const parts = new Map(rows.map(row => [row, this.#parts(row, column, points, type)]))

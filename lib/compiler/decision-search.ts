@@ -92,6 +92,17 @@ class SearchWriter {
         return this.#hash(index)
       case 'search':
         return this.#search(index)
+      case 'cut': {
+        const { column, point, belowIncludesPoint } = index
+        const high = { value: point, inclusive: belowIncludesPoint }
+        const isBelow = boundTest(this.#inputs[column]!, '<', high, this.#options.table.columns[column]!.type)
+        return [`if (${isBelow}) ${this.#inline(index.below)}`, this.#inline(index.above)]
+      }
+      case 'there': {
+        const outside = this.#outside(index.column)
+        const test = outside === undefined ? [] : [`if (${outside}) ${this.#inline(index.otherwise)}`]
+        return [...test, this.#inline(index.index)]
+      }
       case 'both': {
         const [left, right] = [this.functionOf(index.left), this.functionOf(index.right)]
         if (!this.#isAll) return [`return Math.min(${this.#call(left)}, ${this.#call(right)})`]
@@ -141,16 +152,13 @@ class SearchWriter {
 
   #search({ column, points, segments, otherwise }: Index & { kind: 'search' }): readonly string[] {
     const input = this.#inputs[column]!
-    const { type, mayBeMissing } = this.#options.table.columns[column]!
+    const { type } = this.#options.table.columns[column]!
     const targets = this.#targets(segments)
     const pointList = this.#options.constant('points', `[${points.map(literalCode).join(', ')}]`)
     const segmentList = this.#options.constant('segments', `[${targets.codes.join(', ')}]`)
-    const outside = [
-      ...(mayBeMissing ? [`${input} === undefined`] : []),
-      ...(type.kind === 'double' ? [`${input} !== ${input}`] : []),
-    ]
+    const outside = this.#outside(column)
     return [
-      ...(outside.length > 0 ? [`if (${outside.join(' || ')}) ${this.#inline(otherwise)}`] : []),
+      ...(outside === undefined ? [] : [`if (${outside}) ${this.#inline(otherwise)}`]),
       `let low = 0, high = ${points.length}`,
       'while (low < high) {',
       '  const middle = (low + high) >>> 1',
@@ -160,6 +168,17 @@ class SearchWriter {
       `const g = ${segmentList}[low < ${points.length} && ${isSame(`${pointList}[low]`, input, type)} ? 2 * low + 1 : 2 * low]`,
       ...targets.jump,
     ]
+  }
+
+  /** Whether the input lies in no order: it is missing, or no number. Undefined if that cannot be. */
+  #outside(column: number): string | undefined {
+    const input = this.#inputs[column]!
+    const { type, mayBeMissing } = this.#options.table.columns[column]!
+    const tests = [
+      ...(mayBeMissing ? [`${input} === undefined`] : []),
+      ...(type.kind === 'double' ? [`${input} !== ${input}`] : []),
+    ]
+    return tests.length === 0 ? undefined : tests.join(' || ')
   }
 
   /** One statement that always returns. */

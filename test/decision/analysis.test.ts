@@ -271,9 +271,7 @@ describe('the shape of a table', () => {
     [
       'a row that is too long',
       '| abroad || y |\n| true | - || 1 |',
-      [
-        '[cell-count] Row 1 of decision table "offer" has 2 before "||" and 1 after it cells, its heading 1 before "||" and 1 after it',
-      ],
+      ['[cell-count] Row 1 of decision table "offer" has 2 input and 1 output cells, its heading 1 input and 1 output'],
     ],
     [
       'a heading without separator',

@@ -87,7 +87,7 @@ function readPipes(scalar: ScalarText, { name, report }: TableOptions): TableSyn
   return { inputs: heading.inputs.map(cellOf), outputs: heading.outputs.map(cellOf), rows }
 }
 
-const shapeOf = (inputs: number, outputs: number): string => `${inputs} before "||" and ${outputs} after it`
+const shapeOf = (inputs: number, outputs: number): string => `${inputs} input and ${outputs} output`
 
 function linesOf(text: string): readonly Piece[] {
   const lines: Piece[] = []
