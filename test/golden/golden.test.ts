@@ -36,5 +36,5 @@ test('the JSON Schema beside the scenarios is the one that the code gives', () =
 })
 
 test('the reference page of errors is the one that the code gives', () => {
-  expect(readFileSync('docs/errors.md', 'utf8'), 'write it anew: node test/golden/update.ts').toBe(referencePage())
+  expect(readFileSync('functions/errors.md', 'utf8'), 'write it anew: node test/golden/update.ts').toBe(referencePage())
 })

@@ -6,4 +6,4 @@ import { brokenScenarios, checkOutput, outputPath, referencePage, schemaText } f
 for (const path of brokenScenarios()) writeFileSync(outputPath(path), (await checkOutput(path)).text)
 writeFileSync('functions/scenario.schema.json', schemaText())
 mkdirSync('docs', { recursive: true })
-writeFileSync('docs/errors.md', referencePage())
+writeFileSync('functions/errors.md', referencePage())
