@@ -147,6 +147,10 @@ export const errors = {
     severity: 'error',
     text: 'Row {row} of decision table "{table}" has no "||" between inputs and outputs',
   },
+  'cell-count/heading': {
+    severity: 'error',
+    text: 'The heading of decision table "{table}" has no "||" between inputs and outputs',
+  },
   'cell-syntax': { severity: 'error', text: 'A cell of this column is {needed}, found "{cell}"' },
   'output-type': { severity: 'error', text: 'Output "{output}" of decision "{decision}" is {type}, and this cell is {found}' },
   'overlapping-rows': { severity: 'error', text: 'Rows {first} and {second} of decision table "{table}" can hold together' },

@@ -21,3 +21,6 @@ for (const group of Object.keys(groups) as Group[]) {
   if (process.argv.includes('--failures')) for (const one of wrong) console.log(`  ${one.text}`)
 }
 process.exitCode = failureCount === 0 ? 0 : 1
+
+// DMN beside CEL: decision tables.
+await import('../dmn/run.ts')

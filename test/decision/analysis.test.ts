@@ -276,7 +276,7 @@ describe('the shape of a table', () => {
     [
       'a heading without separator',
       '| abroad | y |\n| true | 1 |',
-      ['[cell-count] Row 0 of decision table "offer" has no "||" between inputs and outputs'],
+      ['[cell-count] The heading of decision table "offer" has no "||" between inputs and outputs'],
     ],
     ['an unknown name', '| abraod || y |\n| true || 1 |', ['[unknown-name] Nothing is called "abraod" here']],
     [

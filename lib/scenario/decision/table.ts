@@ -61,7 +61,7 @@ function readPipes(scalar: ScalarText, { name, report }: TableOptions): TableSyn
   if (headingLine === undefined) return undefined
   const heading = splitLine(text, headingLine, true)
   if (heading.outputs === undefined) {
-    report.add('cell-count/no-separator', { row: 0, table: name }, rangeOf(headingLine), {
+    report.add('cell-count/heading', { table: name }, rangeOf(headingLine), {
       notes: ['The heading needs "||" between the columns that are asked and the columns that are answered.'],
     })
     return undefined
@@ -181,7 +181,7 @@ function readCsv(scalar: ScalarText, { name, readFile, report }: TableOptions): 
   const [heading, ...records] = csvRecords(text.replace(/^\uFEFF/, ''))
   const separator = heading?.cells.findIndex(cell => cell.trim() === '') ?? -1
   if (heading === undefined || separator === -1) {
-    report.add('cell-count/no-separator', { row: 0, table: name }, scalar.range, {
+    report.add('cell-count/heading', { table: name }, scalar.range, {
       notes: [`${path}:1: an empty column stands for the "||" between the columns that are asked and those that are answered.`],
     })
     return undefined
