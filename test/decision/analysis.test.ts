@@ -278,6 +278,8 @@ describe('the shape of a table', () => {
       '| abroad | y |\n| true | 1 |',
       ['[cell-count] The heading of decision table "offer" has no "||" between inputs and outputs'],
     ],
+    ['no row', '| abroad || y |\n| --- || --- |', ['[wrong-shape] "table" needs rows under its heading, found none']],
+    ['nothing', '\n \n', ['[wrong-shape] "table" needs a heading and rows, found nothing']],
     ['an unknown name', '| abraod || y |\n| true || 1 |', ['[unknown-name] Nothing is called "abraod" here']],
     [
       'an output twice',

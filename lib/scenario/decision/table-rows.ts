@@ -34,6 +34,11 @@ export function readTableRows(scalar: ScalarText, reading: DecisionReading): Tab
   const { name, report, readFile } = reading
   const table = readTable(scalar, { name, readFile, report })
   if (table === undefined) return undefined
+  if (table.rows.length === 0) {
+    const isReported = report.diagnostics.some(({ id }) => id === 'cell-count')
+    if (!isReported) report.add('wrong-shape', { key: 'table', needed: 'rows under its heading', found: 'none' }, scalar.range)
+    return undefined
+  }
   const inputs = table.inputs.map(heading => readInput(heading, reading))
   const cellsByColumn = inputs.map((input, column) => readColumn(input, table.rows, column, reading))
   const outputs = table.outputs.map((heading, column) => readOutput(heading, table.rows, column, reading))

@@ -58,7 +58,10 @@ function readPipes(scalar: ScalarText, { name, report }: TableOptions): TableSyn
     fileOffset: offset => scalar.fileOffset(piece.start + offset),
   })
   const [headingLine, ...otherLines] = linesOf(text)
-  if (headingLine === undefined) return undefined
+  if (headingLine === undefined) {
+    report.add('wrong-shape', { key: 'table', needed: 'a heading and rows', found: 'nothing' }, scalar.range)
+    return undefined
+  }
   const heading = splitLine(text, headingLine, true)
   if (heading.outputs === undefined) {
     report.add('cell-count/heading', { table: name }, rangeOf(headingLine), {
