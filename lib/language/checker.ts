@@ -2,7 +2,7 @@
 // a node with an error has the type `error`, which agrees with everything.
 import { checkCall } from './calls.ts'
 import type { Declaration, Scope } from './checked.ts'
-import { type Present, presentIfFalse, presentIfTrue, union } from './presence.ts'
+import { keyOf, type Present, presentIfFalse, presentIfTrue, union } from './presence.ts'
 import type { Problem, ProblemNote, Range } from './problem.ts'
 import { scaledOfText } from './standard/decimal.ts'
 import { canonicalInt, maxInt } from './standard/integer.ts'
@@ -152,7 +152,8 @@ export class Checker {
 
   /** Checks a loop's body with its variable. `unique`: its name in generated code. */
   withElement<Result>(name: string, type: Type, run: (unique: string) => Result): Result {
-    const unique = `${name}_${this.#elements.length}`
+    // Generated code declares it, so a name in backticks is replaced.
+    const unique = `${/^[A-Za-z_]\w*$/.test(name) ? name : 'x'}_${this.#elements.length}`
     this.#elements.push({ name, unique, type })
     try {
       return run(unique)
@@ -238,8 +239,8 @@ export class Checker {
     if (element !== undefined) return { kind: 'element', name: element.unique, type: element.type, missing: false, range }
     const declaration: Declaration | undefined = this.#scope.names.get(name)
     if (declaration !== undefined) {
-      const missing = declaration.optional === true && !this.#present.has(name)
-      return { kind: 'name', name, type: declaration.type, missing, range }
+      const node: Typed = { kind: 'name', name, type: declaration.type, missing: false, range }
+      return { ...node, missing: declaration.optional === true && !this.#present.has(keyOf(node)!) }
     }
     const names = [...this.#scope.names.keys(), ...this.#elements.map(candidate => candidate.name)]
     return this.report('unknown-name', `Nothing is called "${name}" here`, range, { suggestion: nearest(name, names) })
@@ -281,8 +282,8 @@ export class Checker {
       })
     }
     const node: Typed = { kind: 'field', target, field, type: declared.type, missing: false, range }
-    const path = pathOf(node)
-    const known = path !== undefined && this.#present.has(path)
+    const key = keyOf(node)
+    const known = key !== undefined && this.#present.has(key)
     return { ...node, missing: (declared.optional && !known) || target.missing }
   }
 

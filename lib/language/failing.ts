@@ -16,10 +16,14 @@ export function canFail(node: Typed, nameMayFail: (name: string) => boolean): bo
       break
     case 'map':
       // Two keys may be equal.
-      if (node.entries.some(entry => entry.key.kind !== 'constant')) return true
+      if (node.entries.some(entry => entry.key.kind !== 'constant') || hasEqualKeys(node)) return true
       break
   }
   return childrenOf(node).some(child => canFail(child, nameMayFail))
+}
+
+function hasEqualKeys({ entries }: Typed & { kind: 'map' }): boolean {
+  return new Set(entries.map(({ key }) => (key.kind === 'constant' ? key.value : key))).size < entries.length
 }
 
 /** Constant arguments that the checker has found right: zones, patterns, divisors, texts of times. */

@@ -3,6 +3,7 @@
 import type { Checked, JavaScript, JavaScriptTarget } from './checked.ts'
 import { canFail } from './failing.ts'
 import { operationOf } from './operations.ts'
+import { presentIfFalse, presentIfTrue } from './presence.ts'
 import { linearSource } from './standard/regexp.ts'
 import { Duration, Timestamp, TypeName, Uint } from './standard/values.ts'
 import type { Typed } from './typed.ts'
@@ -78,7 +79,9 @@ class Translator {
     const left = this.code(node.left)
     const right = this.code(node.right)
     if (!this.#fails(node.left)) return `(${left} ${operator} ${right})`
-    if (!this.#fails(node.right)) return `(${right} ${operator} ${left})`
+    // What the right side knows from the left (`has(a.b) && …`) must have been asked first.
+    const known = node.kind === 'and' ? presentIfTrue(node.left) : presentIfFalse(node.left)
+    if (known.size === 0 && !this.#fails(node.right)) return `(${right} ${operator} ${left})`
     return `std.${node.kind}(() => ${left}, () => ${right})`
   }
 

@@ -1,7 +1,8 @@
 // What is known to be there where an expression stands. `has(event.country) && …` makes `event.country` present in what follows; a filter
 // `has(…)` does so for sinks.
-import { pathOf, type Typed } from './typed.ts'
+import type { Typed } from './typed.ts'
 
+/** Keys of paths, see `keyOf`. */
 export type Present = ReadonlySet<string>
 
 const nothing: Present = new Set()
@@ -10,7 +11,7 @@ const nothing: Present = new Set()
 export function presentIfTrue(condition: Typed): Present {
   switch (condition.kind) {
     case 'has': {
-      const path = pathOf(condition.operand)
+      const path = keyOf(condition.operand)
       return path === undefined ? nothing : new Set([path])
     }
     case 'and':
@@ -44,4 +45,23 @@ export function union(a: Present, b: Present): Present {
 
 function intersection(a: Present, b: Present): Present {
   return new Set([...a].filter(path => b.has(path)))
+}
+
+/**
+ * A chain of fields, so that no two chains have one key: a loop's variable is no name of the scope, and the field `a.b` is not the field `b`
+ * of `a`. Undefined for anything but a chain.
+ */
+export function keyOf(node: Typed): string | undefined {
+  switch (node.kind) {
+    case 'name':
+      return `name ${JSON.stringify(node.name)}`
+    case 'element':
+      return `element ${JSON.stringify(node.name)}`
+    case 'field': {
+      const target = keyOf(node.target)
+      return target === undefined ? undefined : `${target}.${JSON.stringify(node.field)}`
+    }
+    default:
+      return undefined
+  }
 }
