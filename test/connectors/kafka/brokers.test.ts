@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
 import { createTopics } from '../../../infra/local/topics.ts'
 import { createKafka, type KafkaConfig } from '../../../lib/connectors/kafka/producer.ts'
@@ -36,7 +36,7 @@ async function deny(broker: LocalKafka, kind: 'topic' | 'group' | 'transactional
     await admin.createAcls({ creations: [{ ...target, ...rule }] })
     // The controller has it; the broker hears of it a little later.
     const any = { principal: null, host: null, operation: AclOperations.ANY, permissionType: AclPermissionTypes.ANY }
-    await expect.poll(() => admin.describeAcls({ filter: { ...target, ...any } })).not.toEqual([])
+    await vi.waitFor(async () => expect(await admin.describeAcls({ filter: { ...target, ...any } })).not.toEqual([]))
   } finally {
     await admin.close()
   }
