@@ -58,6 +58,8 @@ const loop =
       const checkBody = () =>
         isTest ? checker.valueOf(bodyExpr, types.bool, `The condition of "${name}"`) : checker.value(bodyExpr)
       const body = where === undefined ? checkBody() : checker.within(presentIfTrue(where), checkBody)
+      // What is wrong has been told.
+      if (body.type.kind === 'error' || where?.type.kind === 'error') return checker.error(range)
       if ((kind === 'minBy' || kind === 'maxBy') && !hasOrder(body.type)) {
         return checker.report(
           'type-mismatch',

@@ -483,6 +483,7 @@ export class Checker {
       value: optional ? this.check(value) : this.value(value),
       optional,
     }))
+    if (elements.some(({ value }) => value.kind === 'error')) return this.error(expr.range)
     let type: Type = types.error
     for (const { value } of elements) type = type.kind === 'error' || isNumberWidening(type, value.type) ? value.type : type
     const unified = elements.map(element => ({ ...element, value: this.promote(element.value, type) }))
@@ -510,6 +511,7 @@ export class Checker {
       return { key: this.expect(checkedKey, key, 'Each key of a map'), value: checked, optional: entry.optional }
     })
     const unified = entries.map(entry => ({ ...entry, value: this.expect(entry.value, value, 'Each value of a map') }))
+    if (unified.some(entry => entry.key.kind === 'error' || entry.value.kind === 'error')) return this.error(expr.range)
     return { kind: 'map', entries: unified, type: { kind: 'map', key, value }, missing: false, range: expr.range }
   }
 }

@@ -38,7 +38,8 @@ export function describeType(type: Type): string {
     case 'enum':
       return type.values.join(' | ')
     case 'list':
-      return `list<${describeType(type.element)}>`
+      // Of an empty list nobody knows what it would hold.
+      return type.element.kind === 'error' ? 'list' : `list<${describeType(type.element)}>`
     case 'map':
       return type.key.kind === 'string'
         ? `map<${describeType(type.value)}>`
