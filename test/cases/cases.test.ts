@@ -22,6 +22,8 @@ const batches = [1, 7, 'all'] as const
 describe.each([
   { name: 'telecom-campaign', expectedCount: 24 },
   { name: 'large-transactions', expectedCount: 26 },
+  { name: 'loan-request', expectedCount: 33 },
+  { name: 'offer-proposal', expectedCount: 28 },
 ])('$name', ({ name, expectedCount }) => {
   test.each(batches)('embedded, batches of %s', async batch => {
     expectEqual(await run({ ...plain, batch }))

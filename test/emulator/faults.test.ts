@@ -89,6 +89,11 @@ test.each([
   expect(received).toEqual(whole)
 })
 
+test('a question that is asked again, since the broker lets wait, counts once', async () => {
+  const { struck } = await talk('22,22,22,9,9,0,26', { call: 4, phase: 'before', action: 'kill' })
+  expect(struck).toEqual(['EndTxn before'])
+})
+
 test('a call that is never made strikes nobody', async () => {
   const { result, struck } = await talk(cold, { call: 6, phase: 'before', action: 'kill' })
   expect(result).toEqual({ status: 'success', response: { sent: cold } })
