@@ -488,7 +488,7 @@ function checkHas(checker: Checker, call: Call): Typed {
   if (arg.kind !== 'select') {
     if (arg.kind === 'name') {
       const named = checker.check(arg)
-      if (named.type.kind === 'error' || named.missing)
+      if (named.type.kind === 'error' || checker.mayHaveNoValue(arg.name))
         return named.type.kind === 'error'
           ? named
           : { kind: 'has', operand: named, type: bool, missing: false, range: call.range }

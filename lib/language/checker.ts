@@ -166,6 +166,11 @@ export class Checker {
     return this.#scope.names.has(name) || this.#elements.some(element => element.name === name)
   }
 
+  /** A name of the scope that may be missing, whatever is known where it is asked. */
+  mayHaveNoValue(name: string): boolean {
+    return this.#scope.names.get(name)?.optional === true && !this.#elements.some(element => element.name === name)
+  }
+
   error(range: Range): Typed {
     return { kind: 'error', type: types.error, missing: false, range }
   }
@@ -398,7 +403,7 @@ export class Checker {
           expr.range,
         )
       }
-      if (promotedList.kind === 'list') for (const item of promotedList.elements) this.#assertListed(promoted.type, item.value)
+      if (promotedList.kind === 'list') for (const item of promotedList.elements) this.#assertListed(promoted, item.value)
       return this.apply('listHas', [promotedList, promoted], types.bool, expr.range)
     }
     if (container.type.kind === 'map') {
@@ -416,20 +421,27 @@ export class Checker {
     const [left, right] = this.unify(this.value(expr.left), this.value(expr.right))
     if (left.type.kind === 'error' || right.type.kind === 'error') return this.error(expr.range)
     if (!comparable(left.type, right.type)) return this.#incomparable(expr, left, right)
-    if (!this.#assertListed(left.type, right) || !this.#assertListed(right.type, left)) return this.error(expr.range)
+    if (!this.#assertListed(left, right, operator) || !this.#assertListed(right, left, operator)) return this.error(expr.range)
     const isPlain = ['bool', 'int', 'double', 'string', 'enum', 'timezone', 'decimal', 'null'].includes(left.type.kind)
     const operation = isPlain ? (operator === '==' ? 'same' : 'different') : operator === '==' ? 'equals' : 'differs'
     return this.apply(operation, [left, right], types.bool, expr.range)
   }
 
   /** A text that is compared with a closed list of texts must be one of them. */
-  #assertListed(type: Type, value: Typed): boolean {
+  #assertListed(compared: Typed, value: Typed, operator: '==' | '!=' = '=='): boolean {
+    const verdict = operator === '==' ? 'This can never be true' : 'This is true whatever comes'
+    const reach = reachOf(compared)
+    if (reach !== undefined && value.kind === 'constant' && !reach.values.includes(value.value)) {
+      this.report('never-true', `${verdict}: ${reach.text}`, value.range)
+      return false
+    }
+    const { type } = compared
     if (type.kind !== 'enum' || value.kind !== 'constant' || typeof value.value !== 'string' || type.values.includes(value.value))
       return true
     const suggestion = nearest(value.value, type.values)
     this.report(
       'never-true',
-      `This can never be true: "${value.value}" is not among ${type.values.map(v => `"${v}"`).join(', ')}`,
+      `${verdict}: "${value.value}" is not among ${type.values.map(v => `"${v}"`).join(', ')}`,
       value.range,
       {
         suggestion: suggestion === undefined ? undefined : JSON.stringify(suggestion),
@@ -514,6 +526,33 @@ export class Checker {
     if (unified.some(entry => entry.key.kind === 'error' || entry.value.kind === 'error')) return this.error(expr.range)
     return { kind: 'map', entries: unified, type: { kind: 'map', key, value }, missing: false, range: expr.range }
   }
+}
+
+/** What a part of a time can be. */
+const timeParts: Readonly<Record<string, readonly [least: number, greatest: number, notes: string]>> = {
+  getMonth: [0, 11, ', 0 is January'],
+  getDate: [1, 31, ''],
+  getDayOfMonth: [0, 30, ', 0 is the first'],
+  getDayOfYear: [0, 365, ', 0 is 1 January'],
+  getDayOfWeek: [0, 6, ', 0 is Sunday'],
+  getHours: [0, 23, ''],
+  getMinutes: [0, 59, ''],
+  getSeconds: [0, 59, ''],
+  getMilliseconds: [0, 999, ''],
+}
+const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+
+/** All values that an operation can give, where they are few. */
+function reachOf(node: Typed): { readonly values: readonly unknown[]; readonly text: string } | undefined {
+  if (node.kind !== 'apply') return undefined
+  if (Object.hasOwn(timeParts, node.operation)) {
+    const [least, greatest, notes] = timeParts[node.operation]!
+    const values = Array.from({ length: greatest - least + 1 }, (_, i) => least + i)
+    return { values, text: `"${node.operation}" gives ${least} to ${greatest}${notes}` }
+  }
+  const pattern = node.operation === 'formatTimestamp' ? node.args[1] : undefined
+  if (pattern?.kind !== 'constant' || pattern.value !== 'EEE') return undefined
+  return { values: weekdays, text: 'the pattern "EEE" gives Mon, Tue, Wed, Thu, Fri, Sat or Sun' }
 }
 
 function isOptionalChain(expr: Expr): boolean {

@@ -32,6 +32,8 @@ class Parser {
   readonly #source: string
   #next = 0
   #depth = 0
+  /** What closes the levels that were left alone is not missed. */
+  #gaveUp = false
 
   constructor(tokens: readonly Token[], source: string) {
     this.#tokens = tokens
@@ -45,7 +47,7 @@ class Parser {
     const tree = this.#expression()
     if (this.#peek().kind !== 'end' && this.problems.length === 0) {
       const rest = this.#peek()
-      this.#problem(`The expression ends before ${this.#describe(rest)}`, rest.range)
+      this.#problem(`The expression ends before ${this.#describe(rest)}${otherWord(rest)}`, rest.range)
     }
     return tree
   }
@@ -225,7 +227,9 @@ class Parser {
       const start = this.#peek().range.start
       // The rest is left alone: what lies deeper would only repeat this.
       this.#next = this.#tokens.length - 1
-      return this.#error(`The expression is nested more than ${maxDepth} levels deep`, { start, end: start + 1 })
+      const deep = this.#error(`The expression is nested more than ${maxDepth} levels deep`, { start, end: start + 1 })
+      this.#gaveUp = true
+      return deep
     }
     this.#depth++
     try {
@@ -238,10 +242,12 @@ class Parser {
   #tooLong(): Expr {
     const start = this.#peek().range.start
     this.#next = this.#tokens.length - 1
-    return this.#error(`The expression has a chain of more than ${maxChain} parts; give some of them a name under "let"`, {
+    const long = this.#error(`The expression has a chain of more than ${maxChain} parts; give some of them a name under "let"`, {
       start,
       end: start + 1,
     })
+    this.#gaveUp = true
+    return long
   }
 
   #peek(): Token {
@@ -284,10 +290,11 @@ class Parser {
 
   // One message per place: a second one there has the same cause.
   #problem(message: string, range: Range): void {
-    if (this.problems.some(problem => problem.range.start === range.start)) return
+    if (this.#gaveUp) return
     const { length } = this.#source
     const placed =
       range.start < range.end || length === 0 ? range : { start: Math.max(0, Math.min(range.start, length) - 1), end: length }
+    if (this.problems.some(problem => problem.range.start === placed.start)) return
     this.problems.push({ id: 'expression-syntax', severity: 'error', message: capitalized(message), range: placed })
   }
 
@@ -322,4 +329,15 @@ function span(first: Expr, last: Expr): Range {
 
 function capitalized(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1)
+}
+
+function otherWord(token: Token): string {
+  if (token.kind !== 'name' || token.quoted) return ''
+  const symbols: ReadonlyMap<string, string> = new Map([
+    ['and', '&&'],
+    ['or', '||'],
+    ['is', '=='],
+  ])
+  const symbol = symbols.get(token.text.toLowerCase())
+  return symbol === undefined ? '' : `; "${token.text}" is written ${symbol}`
 }
