@@ -15,6 +15,7 @@ export interface BundleOptions {
   /** `real`: Kafka and Redis by the function's environment. `embedded`: everything in memory, with samples from events/. */
   readonly stores: 'real' | 'embedded'
   readonly outfile?: string
+  /** Default: for `real`, since Lambda loads the bundle at each cold start. */
   readonly minify?: boolean
 }
 
@@ -62,7 +63,7 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
     platform: 'node',
     target: 'node22',
     format: 'esm',
-    minify: options.minify ?? false,
+    minify: options.minify ?? options.stores === 'real',
     // A few dependencies are CommonJS and call require for Node's own modules.
     banner: {
       js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);",
