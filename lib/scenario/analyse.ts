@@ -1,5 +1,6 @@
 // From a scenario as written to a scenario that is known to be sound: every name resolved, every expression typed, every example read.
 // Sections may refer to each other in any order. Types are found on demand (names.ts); then each part is checked once, in file order.
+import assert from 'node:assert/strict'
 import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import type { Field, Type } from '../language/types.ts'
@@ -90,6 +91,8 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
   )
   reportCycles([...names.keys()], uses, names, report)
+  // Such a name has no type; a scenario with it must not leave here as sound.
+  assert(hasErrors(report.diagnostics) || !names.metItself(), 'a name that needs itself has not been told')
 
   const parts = {
     source,

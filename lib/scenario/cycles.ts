@@ -9,7 +9,7 @@ import { partOf, type Use } from './values.ts'
 export function reportCycles(order: readonly string[], uses: readonly Use[], names: Names, report: Report): void {
   const usesOf = Map.groupBy(uses, use => use.owner)
   const needs = (name: string): readonly string[] => [
-    ...new Set((usesOf.get(name) ?? []).flatMap(use => [...use.checked.references.keys()]).filter(other => usesOf.has(other))),
+    ...new Set((usesOf.get(name) ?? []).flatMap(use => namesIn(use.checked.tree)).filter(other => usesOf.has(other))),
   ]
   const told = new Set<string>()
   for (const name of order) {
@@ -81,7 +81,7 @@ const byPlace =
     (names.rangeOf(a)?.start ?? 0) - (names.rangeOf(b)?.start ?? 0)
 
 function referenceTo(name: string, uses: readonly Use[], owner: Range): { readonly place: string; readonly range: Range } {
-  const use = uses.find(candidate => candidate.checked.references.has(name))!
+  const use = uses.find(candidate => namesIn(candidate.checked.tree).includes(name))!
   if (use.scalar === undefined) return { place: use.place, range: owner }
   return { place: use.place, range: rangeOfName(name, use) ?? use.scalar.range }
 }
@@ -101,6 +101,11 @@ function mentionOf(name: string, tree: Expr): Range | undefined {
     if (found !== undefined) return found
   }
   return undefined
+}
+
+// As written: a name in a cycle has the type `error`, and what is wrong is no longer among an expression's references.
+function namesIn(tree: Expr): readonly string[] {
+  return tree.kind === 'name' ? [tree.name] : partsOf(tree).flatMap(namesIn)
 }
 
 function partsOf(tree: Expr): readonly Expr[] {

@@ -10,6 +10,8 @@ export interface Names extends ReadonlyMap<string, Declaration> {
   readonly declare: (name: Located<string>, kind: NameKind, find: () => Declaration) => void
   readonly kindOf: (name: string) => NameKind | undefined
   readonly rangeOf: (name: string) => Range | undefined
+  /** Whether some name was asked for while it was being found. */
+  readonly metItself: () => boolean
 }
 
 export type NameKind = 'given' | 'variable' | 'filter' | 'enricher' | 'decision' | 'loop'
@@ -85,6 +87,7 @@ const unknown: Declaration = { type: { kind: 'error' } }
 class NamesOnDemand implements Names {
   readonly #entries = new Map<string, Entry>()
   readonly #report: Report
+  #metItself = false
 
   constructor(report: Report) {
     this.#report = report
@@ -98,10 +101,15 @@ class NamesOnDemand implements Names {
   kindOf = (name: string): NameKind | undefined => this.#entries.get(name)?.kind
   rangeOf = (name: string): Range | undefined => this.#entries.get(name)?.range
 
+  metItself = (): boolean => this.#metItself
+
   get(name: string): Declaration | undefined {
     const entry = this.#entries.get(name)
     if (entry === undefined) return undefined
-    if (entry.state === 'searching') return unknown
+    if (entry.state === 'searching') {
+      this.#metItself = true
+      return unknown
+    }
     if (entry.state === 'open') {
       entry.state = 'searching'
       entry.state = entry.find()

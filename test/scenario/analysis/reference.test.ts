@@ -50,7 +50,7 @@ describe('reference scenarios', () => {
     expect(decisions[0]!.outputs.map(({ name, type }) => [name, describeType(type)])).toEqual([
       ['action', 'string'],
       ['channel', 'string'],
-      ['score', 'double'],
+      ['score', 'decimal(2)'],
     ])
     expect(sinks[0]!.headers.map(({ name, value }) => [name, value.kind])).toEqual([
       ['channel', 'expression'],

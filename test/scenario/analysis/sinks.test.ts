@@ -111,7 +111,10 @@ describe('keys, headers and topics', () => {
       'key: event.at',
       'type-mismatch: The key of sink "out" needs a string, an int or a bool, found timestamp | event.at | "{event.at}"',
     ],
-    ['key: event', 'type-mismatch: The key of sink "out" needs a string, an int or a bool, found an object | event'],
+    [
+      'key: event',
+      'type-mismatch: The key of sink "out" needs a string, an int or a bool, found { id: string, n: int, country?: string, … } | event',
+    ],
     [
       'headers: { at: event.at }',
       'type-mismatch: Header "at" of sink "out" needs a string, an int or a bool, found timestamp | event.at | "{event.at}"',
