@@ -171,7 +171,7 @@ function scanString(source: string, start: number, prefix: string): ScannedStrin
     const escaped = readEscape(source, at, isBytes)
     if (escaped === undefined) {
       mistake ??= `A text has no "${source.slice(at, at + 2)}"; a backslash is written \\\\`
-      at += 2
+      at = Math.min(at + 2, source.length)
       continue
     }
     if (typeof escaped.value === 'number') bytes.push(escaped.value)
