@@ -82,15 +82,22 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const readEnrichers = enrichers.flatMap(
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
-  for (const { forEach } of syntax.enrich) {
-    if (forEach !== undefined)
+  for (const { name, forEach } of syntax.enrich) {
+    if (forEach !== undefined && loops.get(name.value) !== undefined)
       report.add('not-built-yet', { what: 'A look-up per element of a list' }, forEach.range, { notes: [insteadOfLoop] })
   }
   const filters = syntax.filters.map(filter => readFilter(filter, context))
   const sinks: Sink[] = syntax.sinks.map(sink =>
     readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
   )
-  reportCycles([...names.keys()], uses, names, report)
+  // A name of two things would seem to need itself.
+  const doubled = doubledNames(syntax)
+  reportCycles(
+    [...names.keys()],
+    uses.filter(use => !doubled.has(use.owner)),
+    names,
+    report,
+  )
   // Such a name has no type; a scenario with it must not leave here as sound.
   assert(hasErrors(report.diagnostics) || !names.metItself(), 'a name that needs itself has not been told')
 
@@ -127,6 +134,11 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
 }
 
 const insteadOfLoop = 'Let the source send a record per element, or look up one entry that holds what all elements need.'
+
+function doubledNames({ enrich, variables, filters, decisions }: ScenarioSyntax): ReadonlySet<string> {
+  const all = [...enrich, ...variables, ...filters, ...decisions].map(({ name }) => name.value)
+  return new Set(all.filter((name, i) => all.indexOf(name) !== i))
+}
 
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some(({ severity }) => severity === 'error')
 

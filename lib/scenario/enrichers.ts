@@ -3,9 +3,8 @@ import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import { describeType, type Field, type Type } from '../language/types.ts'
 import { type DeclaredFields, describeNode, readField, readFields } from './declared-types.ts'
-import { readForEach } from './for-each.ts'
+import { readForEach, scopeOfLoop } from './for-each.ts'
 import type { Names } from './names.ts'
-import { withLoop } from './names.ts'
 import type { Report } from './report.ts'
 import type { Enricher, ForEach, Template } from './scenario.ts'
 import type { EnricherSyntax, ScalarText } from './syntax.ts'
@@ -69,7 +68,7 @@ export function readEnricher(
   const { syntax, line, fields, fieldRanges } = declared
   const name = syntax.name.value
   if (line === undefined) return undefined
-  const scope = loop === undefined ? context.scope : withLoop(context.scope, loop.element, { type: elementType(loop) })
+  const scope = syntax.forEach === undefined ? context.scope : scopeOfLoop(syntax.forEach, loop, context.scope)
   const text = (part: string, scalar: ScalarText): Template =>
     readTemplate(scalar, { ...context, scope, owner: name, place: `the ${part} of "${name}"`, allowMissing: true })
   const key = text('key', line.key)

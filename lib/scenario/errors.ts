@@ -192,6 +192,7 @@ export const errors = {
   },
   'example-name/twice': { severity: 'error', text: 'Two examples are called "{name}"' },
   'example-type': { severity: 'error', text: '"{name}" is declared {needed}, and the example has {found}' },
+  'example-type/reason': { severity: 'error', text: 'No dead letter has the reason {found}' },
   'example-clock': {
     severity: 'hint',
     text: 'The example says nothing of its time, and {reader} reads the clock: it is run at 2026-01-01T00:00:00Z',

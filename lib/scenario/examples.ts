@@ -323,16 +323,18 @@ function fieldsOf(
   report: Report,
   side: 'given' | 'expected' = 'given',
 ): readonly FieldNode[] {
+  const meant = new Set<string | undefined>()
   const found = node.entries.flatMap(({ name, value }) => {
     const field = fields.get(name.value)
     if (field !== undefined) return [{ name: name.value, field, path: `${path}.${name.value}`, node: value }]
     const suggestion = nearest(name.value, fields.keys())
+    meant.add(suggestion)
     report.add('unknown-field', { owner: path, field: name.value }, name.range, { suggestion })
     return []
   })
   if (side === 'given') {
     for (const [name, field] of fields) {
-      if (field.optional || 'default' in field || found.some(entry => entry.name === name)) continue
+      if (field.optional || 'default' in field || meant.has(name) || found.some(entry => entry.name === name)) continue
       const remedy =
         path.split(/[.[]/)[0] === 'event'
           ? 'A record without it is given as raw text: "record: { value: … }".'
@@ -435,8 +437,8 @@ function readDeadLetter(node: Node, report: Report): Expectation {
   const reason = node.kind === 'scalar' ? node.scalar.text : ''
   if (!(deadLetterReasons as readonly string[]).includes(reason)) {
     const suggestion = nearest(reason, deadLetterReasons)
-    const values = { name: 'deadLetter', needed: 'a reason', found: describeNode(node) }
-    report.add('example-type', values, node.range, { suggestion, notes: [`The reasons are ${deadLetterReasons.join(', ')}.`] })
+    const notes = [`The reasons are ${deadLetterReasons.join(', ')}.`]
+    report.add('example-type/reason', { found: describeNode(node) }, node.range, { suggestion, notes })
   }
   return { kind: 'deadLetter', reason, range: node.range }
 }

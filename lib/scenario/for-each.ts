@@ -1,7 +1,7 @@
 // `forEach: item in event.items`: a loop of an enricher, a decision or a sink.
 import type { Scope } from '../language/checked.ts'
 import { describeType } from '../language/types.ts'
-import { isFreeName, type Names } from './names.ts'
+import { isFreeName, type Names, withLoop } from './names.ts'
 import type { Report } from './report.ts'
 import type { ForEach } from './scenario.ts'
 import type { ScalarText } from './syntax.ts'
@@ -20,7 +20,8 @@ export function readForEach(
     readonly place: string
   },
 ): ForEach | undefined {
-  const { owner, report, names } = context
+  const { report, names } = context
+  const owner = context.owner.replace(/^sinks\./, '')
   const [, before, element, between, list] = /^(\s*)(\S+)(\s+in\s+)(\S[\s\S]*)$/.exec(scalar.text) ?? []
   if (element === undefined || !/^[A-Za-z_]\w*$/.test(element)) {
     report.add('for-each-no-list/form', { name: owner, found: scalar.text }, scalar.range)
@@ -38,4 +39,11 @@ export function readForEach(
     return undefined
   }
   return { element, list: checked }
+}
+
+/** Where the element may be used. A loop with an error still gives its element a name, so that nothing is said of its uses. */
+export function scopeOfLoop(scalar: ScalarText, loop: ForEach | undefined, scope: Scope): Scope {
+  const element = loop?.element ?? /^\s*([A-Za-z_]\w*)\s+in\s/.exec(scalar.text)?.[1]
+  if (element === undefined || (loop === undefined && scope.names.has(element))) return scope
+  return withLoop(scope, element, { type: loop?.list.type.kind === 'list' ? loop.list.type.element : { kind: 'error' } })
 }

@@ -2,10 +2,10 @@
 import type { Checked, Scope } from '../language/checked.ts'
 import { describeType } from '../language/types.ts'
 import { describeNode } from './declared-types.ts'
-import { readForEach } from './for-each.ts'
-import { type Names, withLoop } from './names.ts'
+import { readForEach, scopeOfLoop } from './for-each.ts'
+import type { Names } from './names.ts'
 import type { Report } from './report.ts'
-import type { ForEach, Sink, Template, Value } from './scenario.ts'
+import type { Sink, Template, Value } from './scenario.ts'
 import type { Node, ScalarText, SinkSyntax } from './syntax.ts'
 import {
   capitalized,
@@ -61,13 +61,6 @@ export function readSink(syntax: SinkSyntax, context: SinkContext): Sink {
     headers,
     value,
   }
-}
-
-function scopeOfLoop(scalar: ScalarText, loop: ForEach | undefined, scope: Scope): Scope {
-  // A loop with an error still gives its element a name, so that nothing is said of its uses.
-  const element = loop?.element ?? /^\s*(\w+)/.exec(scalar.text)?.[1]
-  if (element === undefined) return scope
-  return withLoop(scope, element, { type: loop?.list.type.kind === 'list' ? loop.list.type.element : { kind: 'error' } })
 }
 
 function readTopic({ name, topic, among }: SinkSyntax, place: Place, { sourceTopic, report }: SinkContext): Template {

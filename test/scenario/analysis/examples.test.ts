@@ -98,6 +98,7 @@ describe('what is given', () => {
   test.each([
     ['event: { id: a, n: six }', 'example-type: "event.n" is declared int, and the example has "six" | six'],
     ['event: { id: a }', 'example-type: "event.n" is declared int, and the example has nothing | { id: a }'],
+    ['event: { id: a, nn: 1 }', 'unknown-field: "event" has no field "nn" | nn | n'],
     ['event: { id: a, n: 1, idd: b }', 'unknown-field: "event" has no field "idd" | idd | id'],
     ['event: { id: a, n: 1, tags: x }', 'example-type: "event.tags" is declared a list, and the example has "x" | x'],
     [
@@ -166,10 +167,7 @@ describe('what is expected', () => {
       '{ droppedBy: bigg }',
       'example-name: The example gives or expects "bigg", and the scenario has nothing of that name to give or expect | bigg | big',
     ],
-    [
-      '{ deadLetter: wrong-typ }',
-      'example-type: "deadLetter" is declared a reason, and the example has "wrong-typ" | wrong-typ | wrong-type',
-    ],
+    ['{ deadLetter: wrong-typ }', 'example-type: No dead letter has the reason "wrong-typ" | wrong-typ | wrong-type'],
     [
       '{ outt: [] }',
       'example-name: The example gives or expects "outt", and the scenario has nothing of that name to give or expect | outt | out',
