@@ -1,6 +1,6 @@
-// What a read_committed consumer sees of topics, read to their end. @platformatic/kafka 2.12 passes the isolation level to the broker, which
-// then holds back open transactions, but still delivers the records of aborted ones beside a list of them: leaving those out is the
-// client's duty (KIP-98), and is done here.
+// What a read_committed consumer sees of topics, read to their end. @platformatic/kafka 2.12.1 cannot be asked for it: per fetch and producer it
+// knows one range only, from the last aborted transaction to the last abort marker. What was committed in there it drops, what was aborted
+// before it delivers (consumer.js, "Filter out aborted messages"). So everything is read, and the markers in the log decide (KIP-98).
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer } from '@platformatic/kafka'
@@ -30,9 +30,10 @@ export async function readCommitted(
     const records: ConsumedRecord[] = []
     for (const [topic, { id: topicId, partitions }] of metadata.topics) {
       for (let partition = 0; partition < partitions.length; partition++) {
-        const filter = new TransactionFilter()
+        const filter = new TransactionFilter<ConsumedRecord>()
         const end = ends.get(topic)![partition]!
-        for (let at = options.from?.get(topic)?.[partition] ?? 0n; at < end; ) {
+        const start = options.from?.get(topic)?.[partition] ?? 0n
+        for (let at = start; at < end; ) {
           const response = await consumer.fetch({
             node: partitions[partition]!.leader,
             topics: [
@@ -43,32 +44,18 @@ export async function readCommitted(
                 ],
               },
             ],
-            isolationLevel: 1,
+            isolationLevel: 0,
           })
           const fetched = response.responses
             .find(one => one.topicId === topicId)
             ?.partitions.find(one => one.partitionIndex === partition)
           if (fetched === undefined) continue
-          filter.abort(fetched.abortedTransactions ?? [])
           for (const batch of fetched.records ?? []) {
-            const first = at
-            for (const record of filter.pass(batch)) {
-              const offset = batch.firstOffset + BigInt(record.offsetDelta)
-              if (offset < first) continue
-              records.push({
-                topic,
-                partition,
-                offset: Number(offset),
-                timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
-                timestampType: (batch.attributes & timestampTypeBit) === 0 ? 'CREATE_TIME' : 'LOG_APPEND_TIME',
-                key: record.key,
-                value: record.value,
-                headers: record.headers.map(([name, value]) => ({ name: name!.toString('utf8'), value })),
-              })
-            }
+            filter.add(batch, record => consumedRecord(topic, partition, batch, record))
             at = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
           }
         }
+        records.push(...filter.committed().filter(record => record.offset >= start))
       }
     }
     return records
@@ -131,28 +118,57 @@ export interface LogBatch<LogRecord> {
   readonly records: readonly LogRecord[]
 }
 
-/** Leaves out control records and those of aborted transactions, batch after batch of one partition. */
-export class TransactionFilter {
-  #ahead: { readonly producerId: bigint; readonly firstOffset: bigint }[] = []
-  readonly #aborting = new Set<bigint>()
+/** Keeps the records of one partition apart by producer until a marker tells what became of them. */
+export class TransactionFilter<Kept extends { readonly offset: number }> {
+  readonly #open = new Map<bigint, Kept[]>()
+  readonly #committed: Kept[] = []
 
-  /** What the broker says beside the next batches: transactions that begin at or after `firstOffset` and end aborted. */
-  abort(aborted: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[]): void {
-    // A transaction over several fetches is named in each.
-    this.#ahead = [...aborted].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
-  }
-
-  pass<LogRecord extends { readonly key: Uint8Array | null }>(batch: LogBatch<LogRecord>): readonly LogRecord[] {
-    const lastOffset = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-    while (this.#ahead.length > 0 && this.#ahead[0]!.firstOffset <= lastOffset)
-      this.#aborting.add(this.#ahead.shift()!.producerId)
+  add<LogRecord extends { readonly key: Uint8Array | null }>(
+    batch: LogBatch<LogRecord>,
+    keep: (record: LogRecord) => Kept,
+  ): void {
+    const open = this.#open.get(batch.producerId) ?? []
     if ((batch.attributes & controlBit) !== 0) {
       const key = batch.records[0]?.key
-      if (key && Buffer.from(key.buffer, key.byteOffset, key.length).readInt16BE(2) === abortMarker)
-        this.#aborting.delete(batch.producerId)
-      return []
+      const isAbort = key != null && Buffer.from(key.buffer, key.byteOffset, key.length).readInt16BE(2) === abortMarker
+      if (!isAbort) this.#committed.push(...open)
+      this.#open.delete(batch.producerId)
+    } else if ((batch.attributes & transactionalBit) === 0) {
+      this.#committed.push(...batch.records.map(keep))
+    } else {
+      this.#open.set(batch.producerId, [...open, ...batch.records.map(keep)])
     }
-    const isAborted = (batch.attributes & transactionalBit) !== 0 && this.#aborting.has(batch.producerId)
-    return isAborted ? [] : batch.records
+  }
+
+  /** In order of offset. */
+  committed(): readonly Kept[] {
+    return this.#committed.sort((a, b) => a.offset - b.offset)
+  }
+}
+
+interface ReadBatch {
+  readonly firstOffset: bigint
+  readonly firstTimestamp: bigint
+  readonly attributes: number
+}
+
+interface ReadRecord {
+  readonly offsetDelta: number
+  readonly timestampDelta: bigint
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly (readonly [Buffer | null, Buffer | null])[]
+}
+
+function consumedRecord(topic: string, partition: number, batch: ReadBatch, record: ReadRecord): ConsumedRecord {
+  return {
+    topic,
+    partition,
+    offset: Number(batch.firstOffset) + record.offsetDelta,
+    timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
+    timestampType: (batch.attributes & timestampTypeBit) === 0 ? 'CREATE_TIME' : 'LOG_APPEND_TIME',
+    key: record.key,
+    value: record.value,
+    headers: record.headers.map(([name, value]) => ({ name: name!.toString('utf8'), value })),
   }
 }

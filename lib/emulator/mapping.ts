@@ -81,7 +81,7 @@ export class EventSourceMapping {
     const refusals = [...refusalsOf(options.settings)]
     if (options.sourceIsolation === 'read_committed') {
       refusals.push(
-        'sourceIsolation read_committed is not supported yet: the client that reads the source also delivers aborted records.',
+        'sourceIsolation read_committed is not supported yet: the client that reads the source (@platformatic/kafka 2.12) loses committed records then.',
       )
     }
     if (refusals.length > 0) throw new Error(`The mapping of "${options.settings.topic}" cannot run:\n  ${refusals.join('\n  ')}`)

@@ -195,6 +195,8 @@ test('what a transaction has aborted is not read as committed', async () => {
       ['first', 'commit'],
       ['aborted', 'abort'],
       ['second', 'commit'],
+      ['aborted again', 'abort'],
+      ['third', 'commit'],
     ] as const) {
       const transaction = await producer.beginTransaction()
       await transaction.send({ messages: [{ topic, partition: 0, value: Buffer.from(value) }] })
@@ -204,7 +206,7 @@ test('what a transaction has aborted is not read as committed', async () => {
     await producer.close()
   }
   const records = await readCommitted(kafka, [topic], { timeoutMs: 20_000 })
-  expect(records.map(record => Buffer.from(record.value!).toString())).toEqual(['first', 'second'])
+  expect(records.map(record => Buffer.from(record.value!).toString())).toEqual(['first', 'second', 'third'])
 })
 
 async function start(
