@@ -108,7 +108,13 @@ export class Cluster {
       this.forgetLayout(topic)
       throw new BrokerError(partition < leaders.length ? 5 : 3, 'Metadata', topic)
     }
-    return this.connection(leader, timeoutMs)
+    try {
+      return await this.connection(leader, timeoutMs)
+    } catch (error) {
+      // Metadata name a dead leader until the controller has missed it: they must be read again, or we would knock at its door for ever.
+      this.forgetLayout(topic)
+      throw error
+    }
   }
 
   async coordinator(kind: 'group' | 'transaction', key: string, timeoutMs: number): Promise<Connection> {
