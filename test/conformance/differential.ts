@@ -15,6 +15,8 @@ export interface FuzzReport {
   readonly evaluationCount: number
   /** How many evaluations gave a value on both sides: the others fail, which proves less. */
   readonly valueCount: number
+  /** Expressions that the checker of scenarios refuses: enumerations that never agree, values that may be missing. */
+  readonly refusedCount: number
   readonly differences: readonly string[]
 }
 
@@ -23,15 +25,22 @@ export function fuzz(options: {
   readonly expressionCount: number
   readonly bindingsPerExpression: number
   readonly depth: number
+  /** All of CEL, or what scenarios are checked and translated with. */
+  readonly dynamic: boolean
 }): FuzzReport {
   const random = randomOf(options.seed)
   let evaluationCount = 0
   let valueCount = 0
+  let refusedCount = 0
   const differences: string[] = []
   for (let n = 0; n < options.expressionCount; n++) {
     const source = drawExpression(random, 1 + Math.floor(random() * options.depth))
     const reference = referenceOf(source)
-    const ours = oursOf(source)
+    const ours = oursOf(source, options.dynamic)
+    if (ours === undefined) {
+      refusedCount++
+      continue
+    }
     for (let k = 0; k < options.bindingsPerExpression; k++) {
       const bindings = drawBindings(random)
       const expected = reference(bindings)
@@ -46,7 +55,7 @@ export function fuzz(options: {
       }
     }
   }
-  return { evaluationCount, valueCount, differences }
+  return { evaluationCount, valueCount, refusedCount, differences }
 }
 
 const env = celEnv({ funcs: strings })
@@ -62,13 +71,14 @@ function referenceOf(source: string): (bindings: Bindings) => Described {
   }
 }
 
-function oursOf(source: string): {
-  readonly compiled: (bindings: Bindings) => Described
-  readonly interpreted: (bindings: Bindings) => Described
-} {
-  const checked = check(source, { names: new Map([...variables].map(([name, type]) => [name, { type }])), dynamic: true })
+function oursOf(
+  source: string,
+  dynamic: boolean,
+): { readonly compiled: (bindings: Bindings) => Described; readonly interpreted: (bindings: Bindings) => Described } | undefined {
+  const checked = check(source, { names: new Map([...variables].map(([name, type]) => [name, { type }])), dynamic })
   const mistake = checked.problems.find(problem => problem.severity === 'error')
   if (mistake !== undefined) {
+    if (!dynamic) return undefined
     const refuse = () => `refused: ${mistake.message}`
     return { compiled: refuse, interpreted: refuse }
   }
