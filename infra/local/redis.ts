@@ -45,15 +45,17 @@ export async function startRedis(options: { readonly port?: number } = {}): Prom
       if (attempt === startAttempts || options.port !== undefined) throw error
       continue
     }
+    // Nothing of it is kept: there is no difference between an orderly end and another.
+    const end = async () => {
+      await service.kill()
+      rmSync(folder, { recursive: true, force: true })
+    }
     return {
       url: `redis://127.0.0.1:${port}`,
       port,
       pid: service.pid,
-      async stop() {
-        await service.kill()
-        rmSync(folder, { recursive: true, force: true })
-      },
-      kill: () => service.kill(),
+      stop: end,
+      kill: end,
       freeze: () => process.kill(service.pid, 'SIGSTOP'),
       thaw: () => process.kill(service.pid, 'SIGCONT'),
     }
