@@ -82,6 +82,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const readEnrichers = enrichers.flatMap(
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
+  reportUnbuilt(syntax, report)
   for (const { name, forEach } of syntax.enrich) {
     if (forEach !== undefined && loops.get(name.value) !== undefined)
       report.add('not-built-yet', { what: 'A look-up per element of a list' }, forEach.range, { notes: [insteadOfLoop] })
@@ -134,6 +135,21 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
 }
 
 const insteadOfLoop = 'Let the source send a record per element, or look up one entry that holds what all elements need.'
+
+// Read and checked, but nothing runs them yet: never ignored.
+function reportUnbuilt({ delivery, enrich }: ScenarioSyntax, report: Report): void {
+  if (delivery?.value === 'at-least-once') {
+    report.add('not-built-yet', { what: 'Delivery at least once' }, delivery.range, {
+      notes: ['Remove the line: outputs are then delivered exactly once.'],
+    })
+  }
+  for (const { cacheMs } of enrich) {
+    if (cacheMs === undefined) continue
+    report.add('not-built-yet', { what: 'A cache of look-ups over several batches' }, cacheMs.range, {
+      notes: ['Remove the line: each batch looks up each key once.'],
+    })
+  }
+}
 
 function doubledNames({ enrich, variables, filters, decisions }: ScenarioSyntax): ReadonlySet<string> {
   const all = [...enrich, ...variables, ...filters, ...decisions].map(({ name }) => name.value)

@@ -303,12 +303,7 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
     const text = sections.scalar(source, key)?.text
     if (text === undefined || text === only) continue
     if (delivery === 'exactly-once') {
-      refuse(
-        source,
-        key,
-        'exactly-once needs every batch again until it succeeds',
-        `Remove the line, or write "delivery: at-least-once".`,
-      )
+      refuse(source, key, 'exactly-once needs every batch again until it succeeds', 'Remove the line.')
     } else if (!source.has('provisionedPollerConfig')) {
       refuse(source, key, 'AWS takes it only with provisioned pollers', 'Add "provisionedPollerConfig", or remove the line.')
     }
