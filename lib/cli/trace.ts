@@ -77,12 +77,16 @@ function lookupLines({ scenario, decided }: Trace, index: number, paint: Painter
   return scenario.enrichers.flatMap((enricher, l) => {
     const found = decided!.columns.lookups[l]![index]
     if (found === undefined) return []
-    const text =
-      found instanceof Failure
-        ? `${found.reason === 'lookup-missing' ? 'nothing' : found.message} (${found.at})`
-        : valueText(found)
-    return [`    ${paint.dim('looked up')} ${enricher.name}  ${text}`]
+    return [
+      `    ${paint.dim('looked up')} ${enricher.name}  ${found instanceof Failure ? failureText(found, enricher.name) : valueText(found)}`,
+    ]
   })
+}
+
+function failureText({ reason, at, message }: Failure, name: string): string {
+  if (reason === 'lookup-missing') return `nothing (${at})`
+  // A key that needs a broken look-up is not asked for.
+  return message.includes(`look-up "${name}"`) ? `broken (${at})` : 'not asked for, since its key cannot be built'
 }
 
 function decidedLines({ scenario, decided }: Trace, index: number, paint: Painter): readonly string[] {
@@ -114,6 +118,7 @@ function fromOf(trace: Trace, record: OutputRecord): string {
 function valueText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  if (members.length === 0) return 'nothing'
   return members.map(([name, member]) => `${name} ${short(member)}`).join(', ')
 }
 
