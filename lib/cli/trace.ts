@@ -2,6 +2,8 @@
 
 import { interpretedRows } from '../compiler/interpreted.ts'
 import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
+import { textOfTimestamp } from '../language/standard/output.ts'
+import { Timestamp } from '../language/standard/values.ts'
 import { Failure } from '../plan/failure.ts'
 import type { KafkaEvent } from '../runtime/event.ts'
 import type { Decided } from '../runtime/handler.ts'
@@ -123,6 +125,7 @@ function valueText(value: unknown): string {
 }
 
 function short(value: unknown): string {
+  if (value instanceof Timestamp) return textOfTimestamp(value)
   const text =
     typeof value === 'bigint'
       ? String(value)

@@ -59,10 +59,9 @@ export function outputLine(record: OutputRecord): string {
   const idempotencyKey = headers['sluice-idempotency-key']!
   const [, topic, partition, offset] = idempotencyKey.split('/')
   const reason = headers['sluice-reason']
+  // The reason is also the id of the error (commands: Names on the wire); its sentence is the header sluice-message.
   const deadLetter =
-    reason === undefined
-      ? ''
-      : `,"deadLetter":${JSON.stringify({ id: reason, reason: headers['sluice-message'], at: headers['sluice-at'] })}`
+    reason === undefined ? '' : `,"deadLetter":${JSON.stringify({ id: reason, reason, at: headers['sluice-at'] })}`
   const head = JSON.stringify({ topic: record.topic, key: text(record.key), headers }).slice(0, -1)
   // The output's own JSON text, since JSON.parse would round ints beyond 2^53.
   const value = record.value === null ? 'null' : reason === undefined ? text(record.value) : JSON.stringify(text(record.value))
