@@ -64,10 +64,7 @@ function valueCode(module: ModuleText, type: Type, v: string, path: string): str
     case 'enum': {
       const values = module.constant('values', `new Set(${JSON.stringify(type.values)})`)
       return `    if (typeof ${v} !== 'string') ${wrong}
-    if (!${values}.has(${v})) {
-      ${v} = ${v}.trim()
-      if (!${values}.has(${v})) return notInEnum(${path}, ${JSON.stringify(describeType(type))})
-    }`
+    if (!${values}.has(${v})) return notInEnum(${path}, ${JSON.stringify(describeType(type))})`
     }
     case 'timestamp':
       return converted(
