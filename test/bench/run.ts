@@ -1,9 +1,20 @@
 // `npm run bench [-- NAME…]`: every figure with its baseline in the same run, results checked first. `--format json`: one object a line.
 import { parseArgs } from 'node:util'
+import { check, compile } from './compile.ts'
 import { cpu } from './cpu.ts'
+import { decoding } from './decode.ts'
 import type { Figure } from './measure.ts'
+import { rules } from './rules.ts'
+import { tables } from './tables.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = { cpu }
+const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  cpu,
+  rules,
+  decode: decoding,
+  tables,
+  compile,
+  check,
+}
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { format: { type: 'string', default: 'text' } } })
 const unknown = positionals.filter(name => !Object.hasOwn(benchmarks, name))
@@ -13,11 +24,21 @@ if (unknown.length > 0) {
 }
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
-  for (const figure of await benchmarks[name]!()) {
+  for (const figure of await measured(name)) {
     if (values.format === 'json') console.log(JSON.stringify(figure))
     else
       console.log(
         `${figure.name.padEnd(72)} ${String(figure.value).padStart(8)} ${figure.unit}  ${String(figure.ratio).padStart(5)} × ${figure.name === figure.baseline ? 'itself' : 'its baseline'}, median of ${figure.runs}`,
       )
+  }
+}
+
+/** Where results differ nothing is measured. */
+async function measured(name: string): Promise<readonly Figure[]> {
+  try {
+    return await benchmarks[name]!()
+  } catch (error) {
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+    process.exit(1)
   }
 }

@@ -1,0 +1,132 @@
+// The rules alone, on decoded values: our compiled plan beside the same rules written by hand and in other engines.
+import assert from 'node:assert'
+import { Timestamp } from '../../lib/language/standard/values.ts'
+import type { Columns, SinkOutput, SourceRecord } from '../../lib/plan/plan.ts'
+import { loadStages } from './compiled.ts'
+import { assertSame, type Contender, type Figure, measure } from './measure.ts'
+import { byHand, celJs, type Engine, type Input, jsonLogic, type Output, zen } from './rule-set.ts'
+
+const eventCount = 1000
+
+export async function rules(): Promise<readonly Figure[]> {
+  const inputs = Array.from({ length: eventCount }, (_, n) => inputOf(n))
+  const expected = inputs.flatMap(input => byHand(input) ?? [])
+  // Checked first, that there is something to compare: half of the events end in an offer, and most rows are met.
+  assert(expected.length > 300 && new Set(expected.map(({ value }) => JSON.parse(value).action as string)).size >= 12)
+
+  const contenders: Contender[] = [{ name: 'rules', ...(await compiled(inputs, expected)) }]
+  const engines: readonly [string, () => Engine, rounds: number][] = [
+    ['rules in json-logic-engine', jsonLogic, 3],
+    ['rules in @marcbachmann/cel-js', celJs, 1],
+    ['rules in @gorules/zen-engine', zen, 0.1],
+    ['rules by hand', () => byHand, 30],
+  ]
+  for (const [name, make, rounds] of engines) {
+    const engine = make()
+    const outputs: Output[] = []
+    for (const input of inputs) {
+      const output = await engine(input)
+      if (output !== undefined) outputs.push(output)
+    }
+    assertSame(name, outputs, expected)
+    contenders.push({
+      name,
+      work: rounds,
+      run: engine === (byHand as Engine) ? () => runByHand(inputs, rounds) : () => runEngine(engine, inputs, rounds),
+    })
+  }
+  return measure(contenders, { unit: 'ns CPU per event', value: cpuMs => (cpuMs * 1e6) / eventCount })
+}
+
+async function compiled(inputs: readonly Input[], expected: readonly Output[]): Promise<Pick<Contender, 'run' | 'work'>> {
+  const { plan, createColumns } = await loadStages('test/bench/scenarios/next-best-offer.yml')
+  const records = inputs.map((_, offset) => ({
+    topic: 't',
+    partition: 0,
+    offset,
+    timestampMs: 0,
+    key: null,
+    value: null,
+    headers: [],
+  }))
+  const events = inputs.map(({ event }) => ({ ...event, country: event.country, at: timestamp(event.at) }))
+  // As the decoders give them: the fields in the order of the file, undefined where they are missing.
+  const lookups = [
+    inputs.map(({ profile }) => ({ ...profile })),
+    inputs.map(({ contact }) => ({
+      lastAt: contact.lastAt === undefined ? undefined : timestamp(contact.lastAt),
+      count: contact.count,
+    })),
+  ]
+  const decide = () => {
+    const columns: Columns = { ...createColumns(plan, records as readonly SourceRecord[]), event: events, lookups }
+    for (const step of plan.steps) if (step.kind !== 'fetch') step.run(columns)
+    const outputs: SinkOutput[] = []
+    for (let i = 0; i < columns.recordCount; i++) plan.sinks[0]!.emit(columns, i, outputs)
+    return outputs
+  }
+  assertSame('rules', decide(), expected)
+  const rounds = 30
+  return {
+    work: rounds,
+    run: () => {
+      let last: unknown
+      for (let n = 0; n < rounds; n++) last = decide()
+      return last
+    },
+  }
+}
+
+function runByHand(inputs: readonly Input[], rounds: number): unknown {
+  let outputs: Output[] = []
+  for (let n = 0; n < rounds; n++) {
+    outputs = []
+    for (const input of inputs) {
+      const output = byHand(input)
+      if (output !== undefined) outputs.push(output)
+    }
+  }
+  return outputs
+}
+
+async function runEngine(engine: Engine, inputs: readonly Input[], rounds: number): Promise<unknown> {
+  let outputs: Output[] = []
+  for (let n = 0; n < Math.max(1, rounds); n++) {
+    outputs = []
+    for (const input of inputs.slice(0, inputs.length * Math.min(1, rounds))) {
+      const made = engine(input)
+      const output = made instanceof Promise ? await made : made
+      if (output !== undefined) outputs.push(output)
+    }
+  }
+  return outputs
+}
+
+const timestamp = (ms: number) => new Timestamp(Math.floor(ms / 1000), (ms % 1000) * 1e6)
+
+const at = 1_795_165_200_000
+
+/** Deterministic, no two fields in step; amounts that binary and decimal arithmetic (Zen's) compute alike. */
+function inputOf(n: number): Input {
+  const pick = <T>(values: readonly T[], prime: number): T => values[(n * prime + (n >> 3)) % values.length]!
+  return {
+    event: {
+      type: pick(['APP_OPENED', 'LOGIN', 'APP_OPENED', 'LOGIN', 'APP_OPENED', 'LOGIN', 'CLOSED'], 7),
+      customerId: n % 50 === 0 ? `test-${n}` : `c-${n}`,
+      ...(n % 4 !== 0 && { country: pick(['PL', 'FR', 'DE', 'PL', 'PL'], 11) }),
+      channel: pick(['web', 'app', 'shop'], 5),
+      usedPercent: (n * 37) % 101,
+      balance: ((n * 13) % 160) / 4 - 1,
+      at: at + n,
+    },
+    profile: {
+      plan: pick(['basic', 'plus', 'gold', 'basic'], 13),
+      segment: pick(['young', 'family', 'business', 'senior'], 3),
+      age: 15 + ((n * 17) % 70),
+      homeCountry: 'PL',
+      consent: n % 10 !== 3,
+      monthly: (n * 29) % 120,
+    },
+    contact: n % 3 === 0 ? { lastAt: at - ((n * 19) % 30) * 86_400_000, count: n % 6 } : { count: 0 },
+  }
+}
