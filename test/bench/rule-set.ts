@@ -1,5 +1,4 @@
 // The rule set of scenarios/next-best-offer.yml for everybody else: by hand in JavaScript, and in the languages of other engines.
-import { ZenEngine } from '@gorules/zen-engine'
 import { Environment } from '@marcbachmann/cel-js'
 import { LogicEngine } from 'json-logic-engine'
 
@@ -32,7 +31,7 @@ export interface Output {
   readonly value: string
 }
 
-export type Engine = (input: Input) => Output | undefined | Promise<Output | undefined>
+export type Engine = (input: Input) => Output | undefined
 
 interface Offer {
   readonly action: string
@@ -272,83 +271,5 @@ export function celJs(): Engine {
     const data = { ...input, abroad: abroad(input), headroom: headroom(input), worth: worth(input) as number }
     if (passes(data) !== true) return undefined
     return chosen(input, chooses(data) as number, data.worth)
-  }
-}
-
-// Zen, a graph of expressions and a table -------------------------------------------------------------------------------------------------
-
-export function zen(): Engine {
-  const expressions = {
-    abroad: '(event.country ?? profile.homeCountry) != profile.homeCountry',
-    headroom: '100 - event.usedPercent',
-    worth: 'profile.monthly * 0.125 + event.balance',
-    passes: [
-      '(event.type == "APP_OPENED" or event.type == "LOGIN")',
-      'profile.consent',
-      'profile.age >= 18',
-      'profile.age < 80',
-      `(contact.lastAt == null or event.at - contact.lastAt >= ${weekMs})`,
-      'contact.count < 5',
-      'event.balance >= 0',
-      '$.worth > 2.5',
-      'not startsWith(event.customerId, "test-")',
-      'profile.segment in ["young", "family", "business", "senior"]',
-      '($.headroom < 90 or $.abroad)',
-    ].join(' and '),
-  }
-  const range = (bounds: Row['used']) => {
-    if (bounds === undefined) return ''
-    const [low, below] = bounds
-    return [Number.isFinite(low) ? `$ >= ${low}` : '', Number.isFinite(below) ? `$ < ${below}` : '']
-      .filter(cell => cell !== '')
-      .join(' and ')
-  }
-  const graph = {
-    nodes: [
-      { id: 'in', name: 'in', type: 'inputNode', content: {} },
-      {
-        id: 'compute',
-        name: 'compute',
-        type: 'expressionNode',
-        content: { passThrough: true, expressions: Object.entries(expressions).map(([key, value]) => ({ id: key, key, value })) },
-      },
-      {
-        id: 'table',
-        name: 'table',
-        type: 'decisionTableNode',
-        content: {
-          hitPolicy: 'first',
-          passThrough: true,
-          inputs: [
-            { id: 'p', name: 'passes', field: 'passes' },
-            { id: 'a', name: 'plan', field: 'profile.plan' },
-            { id: 'b', name: 'abroad', field: 'abroad' },
-            { id: 'c', name: 'used', field: 'event.usedPercent' },
-            { id: 'd', name: 'worth', field: 'worth' },
-          ],
-          outputs: [{ id: 'o', name: 'row', field: 'row' }],
-          rules: rows.map(({ plan, abroad, used, worth }, index) => ({
-            _id: `r${index}`,
-            p: 'true',
-            a: JSON.stringify(plan),
-            b: abroad === undefined ? '' : String(abroad),
-            c: range(used),
-            d: range(worth),
-            o: String(index),
-          })),
-        },
-      },
-      { id: 'out', name: 'out', type: 'outputNode', content: {} },
-    ],
-    edges: [
-      { id: 'e1', sourceId: 'in', targetId: 'compute', type: 'edge' },
-      { id: 'e2', sourceId: 'compute', targetId: 'table', type: 'edge' },
-      { id: 'e3', sourceId: 'table', targetId: 'out', type: 'edge' },
-    ],
-  }
-  const decision = new ZenEngine().createDecision(graph)
-  return async input => {
-    const { result } = (await decision.evaluate(input)) as { result: { row?: number; worth: number } }
-    return result.row === undefined ? undefined : chosen(input, result.row, result.worth)
   }
 }
