@@ -22,8 +22,8 @@ export interface FuzzReport {
 
 export function fuzz(options: {
   readonly seed: number
-  readonly expressionCount: number
-  readonly bindingsPerExpression: number
+  /** At least so many. */
+  readonly evaluationCount: number
   readonly depth: number
   /** All of CEL, or what scenarios are checked and translated with. */
   readonly dynamic: boolean
@@ -33,7 +33,7 @@ export function fuzz(options: {
   let valueCount = 0
   let refusedCount = 0
   const differences: string[] = []
-  for (let n = 0; n < options.expressionCount; n++) {
+  while (evaluationCount < options.evaluationCount && differences.length < 100) {
     const source = drawExpression(random, 1 + Math.floor(random() * options.depth))
     const reference = referenceOf(source)
     const ours = oursOf(source, options.dynamic)
@@ -41,7 +41,7 @@ export function fuzz(options: {
       refusedCount++
       continue
     }
-    for (let k = 0; k < options.bindingsPerExpression; k++) {
+    for (let k = 0; k < bindingsPerExpression; k++) {
       const bindings = drawBindings(random)
       const expected = reference(bindings)
       const compiled = ours.compiled(bindings)
@@ -57,6 +57,9 @@ export function fuzz(options: {
   }
   return { evaluationCount, valueCount, refusedCount, differences }
 }
+
+// To parse, check and translate an expression takes as long as some thirty evaluations.
+const bindingsPerExpression = 25
 
 const env = celEnv({ funcs: strings })
 

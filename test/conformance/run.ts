@@ -1,26 +1,64 @@
-// `npm run conformance`: how much of CEL's official suite passes, compiled and interpreted. `--skips` lists what is left out, and why;
-// `--failures` what is wrong.
-import { mismatch } from './evaluation.ts'
-import { type Group, groups, readSuite } from './suite.ts'
+// `npm run conformance`: how much of CEL's official suite and of DMN's decision tables passes, compiled and interpreted. `-- --skips` lists
+// what is left out, and why; `--failures` what is wrong; `--readme` writes the numbers into README.md. `--fuzz N [--seed S]` compares N
+// random evaluations with @bufbuild/cel instead; a seed gives the same run again.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { fuzz } from './differential.ts'
+import { celResults, dmnResult, type GroupResult, withTable } from './results.ts'
+import { readSuite } from './suite.ts'
 
-const { cases, skipped } = readSuite()
-let failureCount = 0
-for (const group of Object.keys(groups) as Group[]) {
-  const own = cases.filter(one => one.group === group)
-  const wrong = own.flatMap(one =>
-    (['compiled', 'interpreted'] as const).flatMap(mode => {
-      const found = mismatch(one, mode)
-      return found === undefined ? [] : [{ name: one.name, text: `${one.name} (${mode}): ${one.source}\n    ${found}` }]
-    }),
-  )
-  const failed = new Set(wrong.map(one => one.name)).size
-  failureCount += failed
-  const left = skipped.filter(one => one.group === group)
-  console.log(`cel/${group} ${own.length - failed} of ${own.length}, ${left.length} skipped`)
-  if (process.argv.includes('--skips')) for (const one of left) console.log(`  ${one.name}: ${one.reason}`)
-  if (process.argv.includes('--failures')) for (const one of wrong) console.log(`  ${one.text}`)
+const { values: options } = parseArgs({
+  options: {
+    skips: { type: 'boolean', default: false },
+    failures: { type: 'boolean', default: false },
+    readme: { type: 'boolean', default: false },
+    fuzz: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    depth: { type: 'string', default: '5' },
+  },
+})
+
+if (options.fuzz === undefined) await runSuites()
+else runFuzz(numberOf('fuzz', options.fuzz), numberOf('seed', options.seed), numberOf('depth', options.depth))
+
+async function runSuites(): Promise<void> {
+  const results = celResults(readSuite())
+  for (const result of results) print(result)
+  const dmn = await dmnResult()
+  print(dmn)
+  const all = [...results, dmn]
+  if (options.readme) {
+    const readme = new URL('../../README.md', import.meta.url)
+    writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), all))
+  }
+  if (all.some(({ failures }) => failures.length > 0)) process.exitCode = 1
 }
-process.exitCode = failureCount === 0 ? 0 : 1
 
-// DMN beside CEL: decision tables.
-await import('../dmn/run.ts')
+function print({ name, passedCount, totalCount, failures, skips }: GroupResult): void {
+  console.log(`${name} ${passedCount} of ${totalCount}, ${skips.length} skipped`)
+  if (options.skips) for (const skip of skips) console.log(`  ${skip}`)
+  if (options.failures) for (const failure of failures) console.log(`  ${failure}`)
+}
+
+function runFuzz(evaluationCount: number, seed: number, depth: number): void {
+  // Each takes a half: what scenarios are checked and translated with, and all of CEL.
+  for (const [words, dynamic] of [
+    ['as scenarios are checked', false],
+    ['as the official suite is', true],
+  ] as const) {
+    const report = fuzz({ seed, evaluationCount: Math.ceil(evaluationCount / 2), depth, dynamic })
+    for (const difference of report.differences.slice(0, 20)) console.log(`${difference}\n`)
+    console.log(
+      `fuzz, ${words}: seed ${seed}, ${report.evaluationCount} evaluations, ${report.valueCount} with a value, ` +
+        `${report.refusedCount} expressions refused, ${report.differences.length} that differ`,
+    )
+    if (report.differences.length > 0) process.exitCode = 1
+  }
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number >= 0) return number
+  console.error(`--${option} needs a whole number, found ${text}`)
+  process.exit(2)
+}
