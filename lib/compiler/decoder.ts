@@ -1,7 +1,7 @@
 // JavaScript that checks values from outside against declared types: events and JSON look-ups, texts of hashes, keys and headers.
 // Unused fields are checked, undeclared ones ignored (cases: Records). The usual case is a typeof and a comparison per field.
 import { describeType, type Field, type Type } from '../language/types.ts'
-import { literalCode, type ModuleText } from './module-text.ts'
+import { literalCode, type ModuleText, objectLiteral } from './module-text.ts'
 import { typeKey } from './writer.ts'
 
 type ObjectType = Type & { kind: 'object' }
@@ -10,12 +10,12 @@ type ObjectType = Type & { kind: 'object' }
 export function jsonDecoder(module: ModuleText, type: ObjectType): string {
   return module.shared(`decode ${JSON.stringify(typeKey(type))}`, 'decode', name => {
     const fields = [...type.fields].map(([field, declared], index) => fieldCode(module, field, declared, index))
-    const members = [...type.fields.keys()].map((field, index) => `[${JSON.stringify(field)}]: f${index}`)
+    const object = objectLiteral([...type.fields.keys()].map((field, index) => [field, `f${index}`]))
     return `function ${name}(json, path) {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return wrongType(path, 'object', json)
   let exact = true
 ${fields.join('\n')}
-  return exact ? { ${members.join(', ')} } : needsExact
+  return exact ? ${object} : needsExact
 }`
   })
 }

@@ -10,6 +10,8 @@ import { jsonCode, textCode } from './writer.ts'
 export interface NameAccess {
   /** JavaScript over `c` (columns), `i` (record index) and the elements of loops; may give a Failure if `mayFail`. */
   readonly code: string
+  /** JavaScript of the array that `code` reads, where it only reads an array. */
+  readonly column?: string
   readonly mayFail: boolean
 }
 
@@ -208,6 +210,14 @@ export function generate(
     const text = body(Object.assign((checked: Checked) => translated(checked).code, { withFailure: translated }))
     return { text, canFail }
   }
+}
+
+/** An expression over locals of which none is a Failure; undefined if it can fail even so. */
+export function straightCode(module: ModuleText, checked: Checked, local: (name: string) => string): string | undefined {
+  const { code, canFail, constants } = toJavaScript(checked, { reference: local, mayFail: () => false })
+  if (canFail) return undefined
+  for (const [constant, js] of constants) addConstant(module, constant, js)
+  return code
 }
 
 /** The parameter under which a loop's element reaches its functions. */

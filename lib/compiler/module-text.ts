@@ -57,11 +57,13 @@ export function literalCode(value: unknown): string {
     case 'Uint':
       return `new std.Uint(${(object as { value: bigint }).value}n)`
     case 'Object':
-      // Computed names, so that "__proto__" is a field like any other.
-      return `{ ${Object.entries(object)
-        .map(([name, v]) => `[${JSON.stringify(name)}]: ${literalCode(v)}`)
-        .join(', ')} }`
+      return objectLiteral(Object.entries(object).map(([name, v]) => [name, literalCode(v)]))
     default:
       throw new Error(`no literal form for a ${object.constructor.name}`)
   }
+}
+
+/** JavaScript of an object with these members. V8 makes it in one step, unlike one with computed names; only "__proto__" needs one to be a field. */
+export function objectLiteral(members: readonly (readonly [name: string, code: string])[]): string {
+  return `{ ${members.map(([name, code]) => `${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}: ${code}`).join(', ')} }`
 }

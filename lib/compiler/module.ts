@@ -14,10 +14,11 @@ import {
   jsonFunction,
   type NameAccess,
   type NameTable,
+  straightCode,
   templateFunction,
   textFunction,
 } from './expressions.ts'
-import { literalCode, ModuleText } from './module-text.ts'
+import { literalCode, ModuleText, objectLiteral } from './module-text.ts'
 import { type Condition, type Demand, type Planning, referencesOf, type Stage, sinkReferences } from './planning.ts'
 
 /** Modules that the generated one imports: real paths for the bundler. */
@@ -119,11 +120,11 @@ export default {
     const { enrichers, variables, filters, decisions } = this.#scenario
     switch (name) {
       case 'event':
-        return { code: 'c.event[i]', mayFail: false }
+        return { code: 'c.event[i]', column: 'c.event', mayFail: false }
       case 'key':
-        return { code: 'c.key[i]', mayFail: false }
+        return { code: 'c.key[i]', column: 'c.key', mayFail: false }
       case 'headers':
-        return { code: 'c.headers[i]', mayFail: false }
+        return { code: 'c.headers[i]', column: 'c.headers', mayFail: false }
       case 'now':
         return { code: 'std.timestampOfMillis(c.record[i].timestampMs)', mayFail: false }
       case 'scenario':
@@ -132,7 +133,7 @@ export default {
         return { code: 'recordOf(c, i)', mayFail: false }
     }
     const lookup = enrichers.findIndex(enricher => enricher.name === name)
-    if (lookup >= 0) return { code: `c.lookups[${lookup}][i]`, mayFail: true }
+    if (lookup >= 0) return { code: `c.lookups[${lookup}][i]`, column: `c.lookups[${lookup}]`, mayFail: true }
     const variable = variables.find(candidate => candidate.name === name)
     if (variable !== undefined) return this.#kept(name, this.#variable(variable))
     const filter = filters.find(candidate => candidate.name === name)
@@ -304,17 +305,8 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
         const indexes = stage.lookups.map(({ enricher }) => this.#scenario.enrichers.indexOf(enricher))
         return `{ kind: 'fetch', lookups: [${indexes.join(', ')}] }`
       }
-      case 'filter': {
-        const judgements = stage.conditions.map(
-          condition => `    judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})`,
-        )
-        return this.#loop(
-          'filter',
-          stage.conditions.map(({ name }) => name),
-          '(c.status[i] & 1) === 0',
-          judgements.join('\n    if ((c.status[i] & 1) !== 0) continue\n'),
-        )
-      }
+      case 'filter':
+        return this.#filterStep(stage.conditions)
       case 'decide': {
         // A decision is computed where it is first read; this step does it for all records that will read it, straight after its inputs.
         const names = stage.decisions.map(({ decision }) => decision.name)
@@ -328,6 +320,60 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
         )
       }
     }
+  }
+
+  // A filter that reads columns alone and cannot fail stands in the loop; where a column holds a Failure, and for all other filters, their
+  // functions are called. Rules that hold cost a comparison each: `judge` is for those that do not.
+  #filterStep(conditions: readonly Condition[]): string {
+    const columns = new Map<string, { readonly local: string; readonly column: string; readonly mayFail: boolean }>()
+    const local = (name: string): string => {
+      const { column, mayFail } = this.#access(name)
+      const known = columns.get(name) ?? { local: `r${columns.size}`, column: column!, mayFail }
+      columns.set(name, known)
+      return known.local
+    }
+    const judgements = conditions.map(condition => {
+      const name = JSON.stringify(condition.name)
+      const straight = this.#straight(condition, local)
+      if (straight === undefined)
+        return `verdict = ${this.#verdict(condition)}\n    if (verdict !== true && judge(c, i, ${name}, verdict)) continue`
+      return straight === 'true' ? '' : `if (!(${straight})) { judge(c, i, ${name}, false); continue }`
+    })
+    const names = conditions.map(({ name }) => name)
+    const run = this.#module.freeName('filter', names.join('_').slice(0, 40))
+    const read = [...columns.values()]
+    const failing = read.filter(({ mayFail }) => mayFail).map(found => `${found.local} instanceof Failure`)
+    if (failing.length > 0) {
+      const verdicts = conditions.map(
+        condition => `  if (judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})) return`,
+      )
+      this.#module.add(`function ${run}_slow(c, i) {\n${verdicts.join('\n')}\n}`)
+      judgements.unshift(`if (${failing.join(' || ')}) { ${run}_slow(c, i); continue }`)
+    }
+    const lines = [
+      'if ((c.status[i] & 1) !== 0) continue',
+      ...read.map(found => `const ${found.local} = ${found.local}s[i]`),
+      ...judgements.filter(line => line !== ''),
+    ]
+    this.#module.add(`function ${run}(c) {
+  let verdict
+${read.map(found => `  const ${found.local}s = ${found.column}\n`).join('')}  for (let i = 0; i < c.recordCount; i++) {
+    ${lines.join('\n    ')}
+  }
+}`)
+    return `{ kind: 'filter', names: ${JSON.stringify(names)}, run: ${run} }`
+  }
+
+  #straight(condition: Condition, local: (name: string) => string): string | undefined {
+    if (condition.kind !== 'filter') {
+      if (this.#access(condition.name).column === undefined) return undefined
+      local(condition.name)
+      return 'true'
+    }
+    const { condition: checked } = condition.filter
+    const isKept = (this.#useCounts.get(condition.name) ?? 0) >= 2
+    if (isKept || !referencesOf(checked).every(name => this.#access(name).column !== undefined)) return undefined
+    return straightCode(this.#module, checked, local)
   }
 
   #loop(kind: string, names: readonly string[], condition: string, body: string): string {
@@ -488,8 +534,7 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
 type Local = (variable: string, computed: GeneratedFunction) => string
 
 function objectCode(fields: ReadonlyMap<string, Field>, value: (index: number, field: Field) => string): string {
-  const members = [...fields].map(([name, field], index) => `[${JSON.stringify(name)}]: ${value(index, field)}`)
-  return `{ ${members.join(', ')} }`
+  return objectLiteral([...fields].map(([name, field], index) => [name, value(index, field)]))
 }
 
 /** A value tree as a run-time value, for variables that are maps or lists. */
@@ -517,7 +562,7 @@ export function decisionExpressions(decision: Decision): readonly Checked[] {
 }
 
 function emptyOutputs(decision: Decision): string {
-  return `{ ${decision.outputs.map(output => `[${JSON.stringify(output.name)}]: undefined`).join(', ')} }`
+  return objectLiteral(decision.outputs.map(({ name }) => [name, 'undefined']))
 }
 
 /** How many places read a name: what is read more than once is kept. */

@@ -76,6 +76,17 @@ export function plan(scenario: Scenario): Planning {
   const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
 
   for (;;) {
+    // Filters come first: a record that they drop is never decided.
+    const ready = conditions.filter(
+      condition =>
+        !judged.has(condition) &&
+        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
+    )
+    if (ready.length > 0) {
+      stages.push({ kind: 'filter', conditions: ready })
+      for (const condition of ready) judged.add(condition)
+      continue
+    }
     const filtersDone = judged.size === conditions.length
     const early = (demand: Demand) => demand.byFilters || demand.onDroppedSinks.length > 0
     const decisions = scenario.decisions
@@ -85,16 +96,6 @@ export function plan(scenario: Scenario): Planning {
     if (decisions.length > 0) {
       stages.push({ kind: 'decide', decisions })
       for (const { decision } of decisions) done.add(decision.name)
-      continue
-    }
-    const ready = conditions.filter(
-      condition =>
-        !judged.has(condition) &&
-        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
-    )
-    if (ready.length > 0) {
-      stages.push({ kind: 'filter', conditions: ready })
-      for (const condition of ready) judged.add(condition)
       continue
     }
     const lookups = scenario.enrichers

@@ -22,18 +22,21 @@ export function createColumns(plan: Plan, records: readonly SourceRecord[]): Col
   }
 }
 
-/** One filter's verdict on one record: dropping beats breaking, and the first of each counts. */
-export function judge(columns: Columns, i: number, filter: string, verdict: unknown): void {
-  if (verdict === true) return
+/** One filter's verdict on one record: dropping beats breaking, and the first of each counts. True: no other filter needs to look at it. */
+export function judge(columns: Columns, i: number, filter: string, verdict: unknown): boolean {
+  if (verdict === true) return false
   if (verdict === false) {
-    if (columns.status[i] === Status.dropped) return
+    if (columns.status[i] === Status.dropped) return true
     columns.status[i] = Status.dropped
     columns.droppedBy[i] = filter
     columns.failure[i] = undefined
-  } else if (columns.status[i] === Status.open) {
+    return true
+  }
+  if (columns.status[i] === Status.open) {
     columns.status[i] = Status.failing
     columns.failure[i] = verdict as Failure
   }
+  return false
 }
 
 /** A Failure on its way through an expression: CEL's `&&` and `||` may still absorb it. */

@@ -1,6 +1,5 @@
 // The rules alone, on decoded values: our compiled plan beside the same rules written by hand and in other engines.
 import assert from 'node:assert'
-import { Timestamp } from '../../lib/language/standard/values.ts'
 import type { Columns, SinkOutput, SourceRecord } from '../../lib/plan/plan.ts'
 import { loadStages } from './compiled.ts'
 import { assertSame, type Contender, type Figure, measure } from './measure.ts'
@@ -9,7 +8,7 @@ import { byHand, celJs, type Engine, type Input, jsonLogic, type Output } from '
 const eventCount = 1000
 
 export async function rules(): Promise<readonly Figure[]> {
-  const inputs = Array.from({ length: eventCount }, (_, n) => inputOf(n))
+  const inputs = Array.from({ length: eventCount }, (_, n) => JSON.parse(JSON.stringify(inputOf(n))) as Input)
   const expected = inputs.flatMap(input => byHand(input) ?? [])
   // Checked first, that there is something to compare: half of the events end in an offer, and most rows are met.
   assert(expected.length > 300 && new Set(expected.map(({ value }) => JSON.parse(value).action as string)).size >= 12)
@@ -44,15 +43,19 @@ async function compiled(inputs: readonly Input[], expected: readonly Output[]): 
     value: null,
     headers: [],
   }))
-  const events = inputs.map(({ event }) => ({ ...event, country: event.country, at: timestamp(event.at) }))
-  // As the decoders give them: the fields in the order of the file, undefined where they are missing.
-  const lookups = [
-    inputs.map(({ profile }) => ({ ...profile })),
-    inputs.map(({ contact }) => ({
-      lastAt: contact.lastAt === undefined ? undefined : timestamp(contact.lastAt),
-      count: contact.count,
-    })),
-  ]
+  // Decoded by the plan itself, so that events and look-ups have the shapes that rules meet in a Lambda.
+  const text = (value: unknown) => (value === undefined ? null : String(value))
+  const events = inputs.map(({ event }) => plan.source.decodeEvent(JSON.parse(JSON.stringify(event))))
+  const lookups = plan.lookups.map(lookup =>
+    inputs.map(input => {
+      const found = input[lookup.name as 'profile' | 'contact'] as Readonly<Record<string, unknown>>
+      const { fields } = lookup.command as { readonly fields: readonly string[] }
+      return lookup.decode(
+        fields.map(field => text(found[field])),
+        '',
+      )
+    }),
+  )
   const decide = () => {
     const columns: Columns = { ...createColumns(plan, records as readonly SourceRecord[]), event: events, lookups }
     for (const step of plan.steps) if (step.kind !== 'fetch') step.run(columns)
@@ -96,8 +99,6 @@ function runEngine(engine: Engine, inputs: readonly Input[], rounds: number): un
   }
   return outputs
 }
-
-const timestamp = (ms: number) => new Timestamp(Math.floor(ms / 1000), (ms % 1000) * 1e6)
 
 const at = 1_795_165_200_000
 
