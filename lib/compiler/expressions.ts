@@ -99,24 +99,32 @@ export function jsonFunction(module: ModuleText, value: Value, names: NameTable,
       }
     }
 
+    // From the first member that is surely there on, text is only added behind; members before it bring a comma that is cut off.
     function writeMap(part: Value & { kind: 'map' }): string {
+      const first = part.entries[0]
+      if (part.spread === undefined && first === undefined) return `'{}'`
       const members = `m${locals++}`
-      body.push(`let ${members} = ''`)
+      const startsSure = part.spread === undefined && optionalPart(first!.value) === undefined
+      if (!startsSure) body.push(`let ${members} = ''`)
       if (part.spread !== undefined) {
         const form = isWholeEvent(part.spread) ? 'declared' : 'seen'
         const object = local(jsonCode(module, part.spread.type, code(part.spread), form))
         body.push(`if (${object} !== '{}') ${members} += ',' + ${object}.slice(1, -1)`)
       }
-      for (const { name, value: member } of part.entries) {
-        const label = JSON.stringify(`,${JSON.stringify(name)}:`)
+      for (const entry of part.entries) {
+        const { name, value: member } = entry
+        const isStart = startsSure && entry === first
+        const label = JSON.stringify(`${isStart ? '{' : ','}${JSON.stringify(name)}:`)
         const missing = optionalPart(member)
-        if (missing === undefined) body.push(`${members} += ${label} + ${write(member)}`)
-        else {
+        if (missing === undefined) {
+          const json = write(member)
+          body.push(`${isStart ? 'let ' : ''}${members} ${isStart ? '=' : '+='} ${label} + ${json}`)
+        } else {
           const v = local(missing.code)
           body.push(`if (${v} !== undefined) ${members} += ${label} + ${missing.json(v)}`)
         }
       }
-      return `'{' + ${members}.slice(1) + '}'`
+      return startsSure ? `${members} + '}'` : `'{' + ${members}.slice(1) + '}'`
     }
 
     function optionalPart(part: Value): { code: string; json: (v: string) => string } | undefined {

@@ -9,8 +9,11 @@ export type WriteForm = 'declared' | 'seen'
 /** A JavaScript expression that gives the JSON text of `code`, which has a value of `type` (not missing). */
 export function jsonCode(module: ModuleText, type: Type, code: string, form: WriteForm = 'seen'): string {
   switch (type.kind) {
-    case 'string':
     case 'enum':
+      // Only names that JSON writes as they are need no look.
+      if (type.values.every(value => JSON.stringify(value) === `"${value}"`)) return `'"' + ${code} + '"'`
+      return `std.jsonOfString(${code})`
+    case 'string':
     case 'timezone':
       return `std.jsonOfString(${code})`
     case 'int':
@@ -73,15 +76,18 @@ function writerFunction(module: ModuleText, type: Type & { kind: 'object' | 'lis
   return '{' + json.slice(1) + '}'
 }`
       case 'object': {
-        const members = [...type.fields].map(([field, { type: fieldType, optional }]) => {
+        // Behind a first member that is surely there no comma has to be cut off.
+        const startsSure = [...type.fields.values()][0]?.optional === false
+        const members = [...type.fields].map(([field, { type: fieldType, optional }], index) => {
+          const isStart = startsSure && index === 0
           const read = `object[${JSON.stringify(field)}]`
-          const write = `json += ${JSON.stringify(`,${JSON.stringify(field)}:`)} + ${jsonCode(module, fieldType, read, form)}`
+          const label = JSON.stringify(`${isStart ? '{' : ','}${JSON.stringify(field)}:`)
+          const write = `${isStart ? 'let json =' : 'json +='} ${label} + ${jsonCode(module, fieldType, read, form)}`
           return optional ? `  if (${read} !== undefined) ${write}` : `  ${write}`
         })
         return `function ${name}(object) {
-  let json = ''
-${members.join('\n')}
-  return '{' + json.slice(1) + '}'
+${startsSure ? '' : "  let json = ''\n"}${members.join('\n')}
+  return ${startsSure ? "json + '}'" : "'{' + json.slice(1) + '}'"}
 }`
       }
     }

@@ -1,6 +1,6 @@
 // From decided columns to output records. The same input gives the same bytes on every replay: no clock, no randomness, no map order.
 import { Failure } from '../plan/failure.ts'
-import { type Columns, type Plan, type SinkOutput, type SourceRecord, Status } from '../plan/plan.ts'
+import type { Columns, Header, Plan, SinkOutput, SourceRecord } from '../plan/plan.ts'
 import type { OutputRecord } from './ports.ts'
 
 /** What one source record leaves behind. */
@@ -8,8 +8,8 @@ export interface Emission {
   readonly record: SourceRecord
   readonly outputs: readonly OutputRecord[]
   /** Set where the outputs are one dead letter. */
-  readonly failure?: Failure
-  readonly droppedBy?: string
+  readonly failure: Failure | undefined
+  readonly droppedBy: string | undefined
 }
 
 export interface EmitOptions {
@@ -21,47 +21,48 @@ export interface EmitOptions {
 /** The outputs of each record, in order of the columns. A record is atomic: a sink that fails makes it a dead letter alone. */
 export function emit(columns: Columns, plan: Plan, options: EmitOptions): readonly Emission[] {
   const emissions: Emission[] = new Array(columns.recordCount)
-  for (let i = 0; i < columns.recordCount; i++) emissions[i] = emitRecord(columns, i, plan, options)
+  const made: SinkOutput[] = []
+  for (let i = 0; i < columns.recordCount; i++) emissions[i] = emitRecord(columns, i, plan, options, made)
   return emissions
 }
 
-function emitRecord(columns: Columns, i: number, plan: Plan, options: EmitOptions): Emission {
+/** `made` is empty, before and after: one array for the whole batch, since most records leave few outputs or none. */
+function emitRecord(columns: Columns, i: number, plan: Plan, options: EmitOptions, made: SinkOutput[]): Emission {
   const record = columns.record[i]!
   if (options.tooLarge?.has(record)) {
     const failure = new Failure('too-large', '', 'an output is larger than its topic takes')
-    return { record, failure, outputs: [deadLetter(record, failure, plan, options)] }
+    return { record, outputs: [deadLetter(record, failure, plan, options)], failure, droppedBy: undefined }
   }
   if (columns.failure[i] === undefined) {
-    const outputs: OutputRecord[] = []
-    const failure = emitSinks(columns, i, plan, outputs)
-    if (failure === undefined)
-      return { record, outputs, ...(columns.status[i] === Status.dropped && { droppedBy: columns.droppedBy[i]! }) }
+    let outputs = noOutputs
+    let failure: Failure | undefined
+    for (const sink of plan.sinks) {
+      failure = sink.emit(columns, i, made)
+      if (failure !== undefined) break
+      if (made.length === 0) continue
+      const own = made.map((output, index) => outputRecord(record, output, idempotencyKeyOf(plan, record, sink.name, index)))
+      outputs = outputs.length === 0 ? own : [...outputs, ...own]
+      made.length = 0
+    }
+    if (failure === undefined) return { record, outputs, failure, droppedBy: columns.droppedBy[i] }
+    made.length = 0
     columns.failure[i] = failure
   }
   const failure = columns.failure[i]!
-  return { record, failure, outputs: [deadLetter(record, failure, plan, options)] }
+  return { record, outputs: [deadLetter(record, failure, plan, options)], failure, droppedBy: undefined }
 }
 
-function emitSinks(columns: Columns, i: number, plan: Plan, outputs: OutputRecord[]): Failure | undefined {
-  for (const sink of plan.sinks) {
-    const made: SinkOutput[] = []
-    const failure = sink.emit(columns, i, made)
-    if (failure !== undefined) return failure
-    for (let index = 0; index < made.length; index++)
-      outputs.push(outputRecord(columns.record[i]!, made[index]!, sink.name, index, plan))
-  }
-  return undefined
-}
+const noOutputs: readonly OutputRecord[] = []
 
-function outputRecord(record: SourceRecord, output: SinkOutput, sink: string, index: number, plan: Plan): OutputRecord {
-  const idempotencyKey = idempotencyKeyOf(plan, record, sink, index)
-  const headers = output.headers.map(([name, value]) => ({ name, value: Buffer.from(value) as Uint8Array }))
-  headers.push({ name: 'sluice-idempotency-key', value: Buffer.from(idempotencyKey) })
+function outputRecord(record: SourceRecord, { topic, key, headers, value }: SinkOutput, idempotencyKey: string): OutputRecord {
+  const written: Header[] = []
+  for (const [name, text] of headers) written.push({ name, value: Buffer.from(text) })
+  written.push({ name: 'sluice-idempotency-key', value: Buffer.from(idempotencyKey) })
   return {
-    topic: output.topic,
-    key: output.key === undefined ? record.key : toBytes(output.key),
-    value: output.value === null ? null : toBytes(output.value),
-    headers,
+    topic,
+    key: key === undefined ? record.key : toBytes(key),
+    value: value === null ? null : toBytes(value),
+    headers: written,
     timestampMs: record.timestampMs,
     partitionSeed: idempotencyKey,
   }
