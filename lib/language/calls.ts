@@ -24,7 +24,7 @@ export function checkCall(checker: Checker, call: Call): Typed {
 
 // `math.least(…)`: a name before the dot that is no name of the scenario.
 function namespaceOf(checker: Checker, { target }: Call): string | undefined {
-  return target?.kind === 'name' && ['math', 'geo', 'optional'].includes(target.name) && !checker.isName(target.name)
+  return target?.kind === 'name' && ['math', 'strings', 'geo', 'optional'].includes(target.name) && !checker.isName(target.name)
     ? target.name
     : undefined
 }
@@ -293,7 +293,7 @@ function checkListMethod(checker: Checker, call: Call, target: Typed, type: Type
       return noArguments(checker, call, () => checker.apply(operation, [target], element, range))
     }
     case 'join': {
-      if (!isText(element))
+      if (!isText(element) && element.kind !== 'error')
         return checker.report('type-mismatch', `"join" needs a list of texts, found ${describeType(type)}`, target.range)
       if (args.length > 1) return argumentCount(checker, call, 'join(separator)')
       return checker.apply(
@@ -382,6 +382,13 @@ const globalNames = [
   'math.isFinite',
   'math.sign',
   'math.sqrt',
+  'math.bitAnd',
+  'math.bitOr',
+  'math.bitXor',
+  'math.bitNot',
+  'math.bitShiftLeft',
+  'math.bitShiftRight',
+  'strings.quote',
   'geo.distanceKm',
   'optional.of',
   'optional.none',
@@ -397,6 +404,16 @@ const doubleFunctions: Readonly<Record<string, readonly [operation: string, resu
   'math.isFinite': ['isFiniteDouble', bool],
 }
 
+/** Functions on ints alone, by the number of their arguments. */
+const bitFunctions: Readonly<Record<string, number>> = {
+  'math.bitAnd': 2,
+  'math.bitOr': 2,
+  'math.bitXor': 2,
+  'math.bitNot': 1,
+  'math.bitShiftLeft': 2,
+  'math.bitShiftRight': 2,
+}
+
 function checkGlobal(checker: Checker, call: Call, name: string): Typed {
   const { args, range } = call
   const one = (use: (arg: Typed) => Typed): Typed => {
@@ -407,6 +424,13 @@ function checkGlobal(checker: Checker, call: Call, name: string): Typed {
   if (Object.hasOwn(doubleFunctions, name)) {
     const [operation, result] = doubleFunctions[name]!
     return one(arg => checker.apply(operation, [checker.expect(arg, double, `"${name}"`)], result, range))
+  }
+  if (Object.hasOwn(bitFunctions, name)) {
+    const count = bitFunctions[name]!
+    if (args.length !== count) return argumentCount(checker, call, `${name}(${count === 1 ? 'bits' : 'bits, bits'})`)
+    const values = args.map(arg => checker.valueOf(arg, int, `"${name}"`))
+    if (values.some(value => value.type.kind === 'error')) return checker.error(range)
+    return checker.apply(call.name, values, int, range)
   }
   switch (name) {
     case 'has':
@@ -457,10 +481,10 @@ function checkGlobal(checker: Checker, call: Call, name: string): Typed {
       })
     case 'math.sign':
       return one(arg => {
-        const operation = { int: 'signInt', double: 'signDouble' }[arg.type.kind as string]
+        const operation = { int: 'signInt', decimal: 'signInt', double: 'signDouble' }[arg.type.kind as string]
         return operation === undefined
           ? noConversion(checker, name, arg, range)
-          : checker.apply(operation, [arg], arg.type, range)
+          : checker.apply(operation, [arg], operation === 'signInt' ? int : double, range)
       })
     case 'math.sqrt':
       return one(arg =>
@@ -468,6 +492,8 @@ function checkGlobal(checker: Checker, call: Call, name: string): Typed {
           ? checker.apply('sqrt', [arg], double, range)
           : noConversion(checker, name, arg, range),
       )
+    case 'strings.quote':
+      return one(arg => checker.apply('quote', [checker.expect(arg, string, '"strings.quote"')], string, range))
     case 'optional.of':
       return one(arg => arg)
     case 'optional.none':
@@ -500,7 +526,7 @@ function checkHas(checker: Checker, call: Call): Typed {
   if (target.missing && !arg.optional && arg.target.kind === 'select' && !arg.target.optional)
     return checker.reportMissing(target)
   const operand = checker.selectField(target, { ...arg, optional: target.type.kind === 'map' || arg.optional })
-  return operand.type.kind === 'error' ? operand : { kind: 'has', operand, type: bool, missing: false, range: call.range }
+  return operand.kind === 'error' ? operand : { kind: 'has', operand, type: bool, missing: false, range: call.range }
 }
 
 /** What converts to what, and how; `error` where the conversion gives the value itself. */

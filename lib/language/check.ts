@@ -6,6 +6,7 @@ import { canFail } from './failing.ts'
 import { constantOf } from './interpreter.ts'
 import { parseExpression } from './parser.ts'
 import { childrenOf, pathOf, type Typed, type TypedNode } from './typed.ts'
+import type { Type } from './types.ts'
 
 /** Parses and checks. Never throws; what is wrong stands in `problems`. */
 export function check(source: string, scope: Scope, options: CheckOptions = {}): Checked {
@@ -15,6 +16,7 @@ export function check(source: string, scope: Scope, options: CheckOptions = {}):
   if (options.expected !== undefined) typed = checker.expect(typed, options.expected, options.place)
   if (typed.missing && options.allowMissing !== true) checker.reportMissing(typed)
   checker.problems.unshift(...problems)
+  if (!checker.problems.some(({ severity }) => severity === 'error')) reportUntyped(checker, typed, scope)
   const constant = checker.problems.some(({ severity }) => severity === 'error') ? undefined : constantOf(typed)
   return {
     source,
@@ -27,6 +29,42 @@ export function check(source: string, scope: Scope, options: CheckOptions = {}):
     ...(constant !== undefined && { constant }),
     problems: checker.problems,
   }
+}
+
+/** What nobody can know the type of: `[].map(x, x + 1)`. Every other error node comes from an error told here, or where a name is declared. */
+function reportUntyped(checker: Checker, typed: Typed, scope: Scope): void {
+  const untyped = find(typed, node => node.kind === 'error')
+  if (untyped === undefined) return
+  if ([...scope.names].some(([name, { type }]) => checker.source.includes(name) && holdsError(type))) return
+  checker.report(
+    'type-mismatch',
+    'This needs the type of an element, and what is written here has none: an empty list, an empty map or optional.none()',
+    untyped.range,
+  )
+}
+
+function holdsError(type: Type): boolean {
+  switch (type.kind) {
+    case 'list':
+      return holdsError(type.element)
+    case 'map':
+      return holdsError(type.key) || holdsError(type.value)
+    case 'optional':
+      return holdsError(type.value)
+    case 'object':
+      return [...type.fields.values()].some(field => holdsError(field.type))
+    default:
+      return type.kind === 'error'
+  }
+}
+
+function find(node: Typed, isFound: (node: Typed) => boolean): Typed | undefined {
+  if (isFound(node)) return node
+  for (const child of childrenOf(node)) {
+    const found = find(child, isFound)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** Names and the paths read of them; a name read whole has the path ''. */

@@ -518,6 +518,10 @@ export class Checker {
     const entries = expr.entries.map((entry, index) => {
       const checkedKey = this.value(entry.key)
       if (index === 0) key = checkedKey.type
+      if (!isText(checkedKey.type) && !['int', 'bool', 'error'].includes(checkedKey.type.kind)) {
+        const message = `The keys of a map need to be string, int or bool, found ${describeType(checkedKey.type)}`
+        return { key: this.report('type-mismatch', message, checkedKey.range), value: this.check(entry.value), optional: false }
+      }
       const checked = entry.optional ? this.check(entry.value) : this.value(entry.value)
       if (value.kind === 'error' || isNumberWidening(value, checked.type)) value = checked.type
       return { key: this.expect(checkedKey, key, 'Each key of a map'), value: checked, optional: entry.optional }

@@ -51,6 +51,14 @@ function isSafe(node: Typed & { kind: 'apply' }): boolean {
       return second!.kind === 'constant' && second!.value !== 0 && second!.value !== -1
     case 'divDecimal':
       return second!.kind === 'constant' && second!.value !== 0 && second!.value !== -1
+    case 'bitAnd':
+    case 'bitOr':
+    case 'bitXor':
+    case 'bitNot':
+      return node.args.every(arg => arg.type.kind === 'int')
+    case 'bitShiftLeft':
+    case 'bitShiftRight':
+      return first!.type.kind === 'int' && second!.kind === 'constant' && (second!.value as number) >= 0
     case 'least':
     case 'greatest':
       return first!.kind === 'list' && first!.elements.length > 0

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { mismatch } from './evaluation.ts'
+import { mismatch, staticResult } from './evaluation.ts'
 import { celResults, dmnResult, withTable } from './results.ts'
 import { groups, readSuite } from './suite.ts'
 
@@ -17,6 +17,27 @@ describe.each(Object.keys(groups))('the official suite of CEL, %s', group => {
     })
     expect(wrong).toStrictEqual([])
   })
+})
+
+// Refused are dyn, unsigned ints, bytes, `format` of a text, and what the suite itself expects to fail.
+test.each([
+  ['core', 675],
+  ['strings', 90],
+  ['math', 116],
+  ['optionals', 15],
+] as const)('%s: all that the checker of scenarios accepts runs as the suite has it, %i cases', (group, count) => {
+  const results = cases.filter(one => one.group === group).map(staticResult)
+  expect(results.flatMap(result => (result.kind === 'wrong' ? result.text : []))).toStrictEqual([])
+  expect(results.filter(result => result.kind === 'right')).toHaveLength(count)
+})
+
+test('no case of the strings and math extensions is refused but for dyn, unsigned ints, format and what must fail', () => {
+  const refused = cases.flatMap(one => {
+    const result = one.group === 'strings' || one.group === 'math' ? staticResult(one) : undefined
+    return result?.kind === 'refused' && one.expected.kind === 'value' ? [`${one.source}: ${result.reason}`] : []
+  })
+  const reasons = /"dyn"|no unsigned ints|"format" of a text/
+  expect(refused.filter(text => !reasons.test(text))).toStrictEqual([])
 })
 
 test('whatever is skipped has a reason', () => {

@@ -201,7 +201,7 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
         () => `${of('clock')}.${getter(random)}()`,
         () => `${of('clock')}.${getter(random)}('${pick(random, zones)}')`,
         () => `${of('span')}.${pick(random, ['getHours', 'getMinutes', 'getSeconds'])}()`,
-        () => `${of('text')}.indexOf(${of('text')})`,
+        () => `${of('text')}.${pick(random, ['indexOf', 'lastIndexOf'])}(${of('text')})`,
       ])()
     case 'double':
       return pick(random, [
@@ -218,6 +218,9 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
         () => `${of('text')}.charAt(${of('int')})`,
         () => `${of('text')}.substring(${of('int')})`,
         () => `${of('texts')}.join(${of('text')})`,
+        // For an empty part, which stands between all code points (as in Go), @bufbuild/cel repeats the replacement in front.
+        () => `${of('text')}.replace(${quoted(pick(random, texts.slice(1)))}, ${of('text')})`,
+        () => `strings.quote(${of('text')})`,
       ])()
     case 'wide':
       return `(${of('wide')} + ${of('wide')})`
@@ -236,6 +239,7 @@ function draw(kind: Kind, random: Random, depth: number, bound: number): string 
         () => `(${of('texts')} + ${of('texts')})`,
         () => `${of('ints')}.map(${x}, ${macro('text')})`,
         () => `${of('texts')}.filter(y, y != ${of('text')})`,
+        () => `${of('text')}.split(${of('text')})`,
       ])()
     case 'map':
       return `{${quoted(pick(random, keys))}: ${of('int')}}`

@@ -70,7 +70,7 @@ export function withTable(readme: string, results: readonly GroupResult[]): stri
     ({ name, passedCount, totalCount, skips }) => `| ${name} | ${passedCount} | ${totalCount} | ${skips.length} |`,
   )
   const table = ['| group | passed | total | skipped |', '| --- | ---: | ---: | ---: |', ...rows].join('\n')
-  const block = /<!-- conformance\b[^>]*-->(?:[^]*<!-- \/conformance -->)?/
+  const block = /<!-- conformance\b[^>]*-->(?:[\s\S]*<!-- \/conformance -->)?/
   if (!block.test(readme)) throw new Error('README.md has lost the line <!-- conformance --> where the table goes')
   return readme.replace(block, () => `${begin}\n${table}\n${end}`)
 }

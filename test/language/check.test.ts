@@ -28,12 +28,27 @@ describe('types', () => {
     ['{"a": event.n}', 'map<int>'],
     ['timestamp(event.n * 3600)', 'timestamp'],
     ['event.`temp-c`', 'double'],
+    ['math.bitAnd(event.n, 255)', 'int'],
+    ['math.bitNot(event.n)', 'int'],
+    ['math.bitShiftLeft(1, event.n)', 'int'],
+    ['math.sign(event.price)', 'int'],
+    ['math.sign(event.d)', 'double'],
+    ['math.sqrt(event.n)', 'double'],
+    ['math.trunc(event.d)', 'double'],
+    ['math.isInf(event.d)', 'bool'],
+    ['math.greatest(event.n, 3, 4)', 'int'],
+    ['math.least(event.ints)', 'int'],
+    ['strings.quote(event.s)', 'string'],
+    ['event.s.reverse()', 'string'],
   ])('%s: %s', (source, type) => {
     const checked = check(source, scope)
     expect(checked.problems).toEqual([])
     expect(describeType(checked.type)).toBe(type)
   })
 })
+
+const untyped =
+  'type-mismatch: This needs the type of an element, and what is written here has none: an empty list, an empty map or optional.none()'
 
 describe('one message per cause', () => {
   test.each([
@@ -79,6 +94,11 @@ describe('one message per cause', () => {
       'event.s.matches(event.s)',
       ['type-mismatch: The pattern of "matches" needs to be written out, so that it can be checked and compiled'],
     ],
+    ['[].map(x, x + 1) == [2]', [untyped]],
+    ['[].exists(x, x == 2)', [untyped]],
+    ['optional.none().optMap(x, x + 1).hasValue()', [untyped]],
+    ['{1.5: "a"}[1.5] == "a"', ['type-mismatch: The keys of a map need to be string, int or bool, found double']],
+    ['math.bitAnd(event.d, 1) == 1', ['type-mismatch: "math.bitAnd" needs int, found double']],
     ['event.n && event.ok', ['not-a-condition: Each side of "&&" needs to be true or false, found int']],
   ])('%s', (source, problems) => {
     expect(problemsOf(source)).toEqual(problems)
