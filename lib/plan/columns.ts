@@ -8,12 +8,13 @@ import { type Columns, type LookupAnswer, needsExact, type Plan, type SourceReco
 /** Fresh columns for these records (tombstones are not among them). */
 export function createColumns(plan: Plan, records: readonly SourceRecord[]): Columns {
   const recordCount = records.length
+  const { decodeKey, decodeHeaders } = plan.source
   return {
     recordCount,
     record: records,
     event: new Array(recordCount),
-    key: new Array(recordCount),
-    headers: new Array(recordCount),
+    key: new Array(decodeKey === undefined ? 0 : recordCount),
+    headers: new Array(decodeHeaders === undefined ? 0 : recordCount),
     status: new Uint8Array(recordCount),
     droppedBy: new Array(recordCount),
     failure: new Array(recordCount),

@@ -56,11 +56,14 @@ async function compiled(inputs: readonly Input[], expected: readonly Output[]): 
       )
     }),
   )
+  const { emit } = plan.sinks[0]!
+  const withoutLookups = { ...plan, lookups: [] }
   const decide = () => {
-    const columns: Columns = { ...createColumns(plan, records as readonly SourceRecord[]), event: events, lookups }
+    // The columns of events and look-ups are there already: decoding them is another benchmark.
+    const columns: Columns = { ...createColumns(withoutLookups, records as readonly SourceRecord[]), event: events, lookups }
     for (const step of plan.steps) if (step.kind !== 'fetch') step.run(columns)
     const outputs: SinkOutput[] = []
-    for (let i = 0; i < columns.recordCount; i++) plan.sinks[0]!.emit(columns, i, outputs)
+    for (let i = 0; i < columns.recordCount; i++) emit(columns, i, outputs)
     return outputs
   }
   assertSame('rules', decide(), expected)
