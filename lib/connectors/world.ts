@@ -3,8 +3,9 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import type { Plan } from '../plan/plan.ts'
 import { runtimeError } from '../runtime/errors.ts'
 import type { Log, World } from '../runtime/handler.ts'
-import type { LookupPort } from '../runtime/ports.ts'
+import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
 import { createKafka } from './kafka/producer.ts'
+import { counted, createMetrics } from './metrics.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 /** `connectStore` is absent where the scenario looks nothing up, so that its bundle holds no Redis client. */
@@ -13,17 +14,36 @@ export function realWorld(
   env: Environment,
   connectStore?: (config: { url: string; scenario: string }) => LookupPort,
 ): World {
+  const metrics = env['SLUICE_METRICS'] === 'off' ? undefined : metricsOf(plan, env)
+  const counting = (store: LookupPort) => (metrics === undefined ? store : counted(store, metrics))
   return {
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),
       clientId: `sluice.${plan.scenario}`,
     }),
     redis: connectStore
-      ? connectStore({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario: plan.scenario })
+      ? counting(
+          connectStore({
+            url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"),
+            scenario: plan.scenario,
+          }),
+        )
       : noStore,
     log: powertoolsLog(plan),
     deadLetterTopic: deadLetterTopicOf(plan, env),
+    ...(metrics !== undefined && { metrics }),
   }
+}
+
+// Lambda sets the function's name; elsewhere (tests, a container) the scenario's stands for it.
+function metricsOf(plan: Plan, env: Environment): MetricsPort {
+  return createMetrics({
+    functionName: env['AWS_LAMBDA_FUNCTION_NAME'] ?? plan.scenario,
+    scenario: plan.scenario,
+    generation: plan.generation,
+    write: line => void process.stdout.write(line),
+    nowMs: Date.now,
+  })
 }
 
 export const noStore: LookupPort = {

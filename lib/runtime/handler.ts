@@ -12,6 +12,7 @@ import {
   type Deadline,
   Fenced,
   type LookupPort,
+  type MetricsPort,
   RecordTooLarge,
   RetryableError,
   type TopicPartition,
@@ -24,8 +25,10 @@ export interface World {
   readonly redis: LookupPort
   readonly log: Log
   readonly deadLetterTopic: string
-  /** Sees each decided batch before it is committed: `sluice invoke --why`, examples, metrics. */
+  /** Sees each decided batch before it is committed: `sluice invoke --why`, examples. */
   readonly observe?: (decided: Decided) => void
+  /** Only what is committed is counted as dropped, emitted or a dead letter. */
+  readonly metrics?: MetricsPort
 }
 
 export interface Decided {
@@ -50,10 +53,12 @@ const fencedRounds = 3
 export function createHandler(plan: Plan, world: World) {
   const commit = new Commit(world.kafka, plan)
   return middy<KafkaEvent, KafkaBatchResponse>()
-    .use(logFailures(plan, world.log))
+    .use(logFailures(plan, world))
     .handler(async (event, context) => {
       const deadline: Deadline = { remainingMs: () => context.getRemainingTimeInMillis() }
-      let open: readonly Work[] = readEvent(event, plan).map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
+      const batches = readEvent(event, plan)
+      for (const { records } of batches) world.metrics?.count('records', records.length)
+      let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
       while (open.length > 0) open = await decideAndCommit(open, { plan, world, commit, deadline })
       // An empty list is success in every mode of the mapping. Failures are thrown, never returned: the batch comes again, and
       // what is committed skips itself (event-source-mapping.md, section 3).
@@ -105,6 +110,7 @@ async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocati
   const skippedCount = batch.records.length - records.length
   if (skippedCount > 0) {
     await commit.assertPosition(partition, position!, deadline)
+    world.metrics?.count('skipped', skippedCount)
     world.log.info('skipped records that are committed', {
       scenario: plan.scenario,
       ...partition,
@@ -156,6 +162,7 @@ async function write(claimed: ClaimedWork, emissions: readonly Emission[], invoc
     await invocation.commit.write(partition, claim, outputs, nextOffset, invocation.deadline)
   } catch (error) {
     if (error instanceof Fenced) {
+      invocation.world.metrics?.count('fenced', 1)
       if (rounds + 1 >= fencedRounds) throw fencedForGood(invocation.plan, partition, error)
       return { batch, tooLarge, rounds: rounds + 1 }
     }
@@ -174,6 +181,7 @@ async function write(claimed: ClaimedWork, emissions: readonly Emission[], invoc
 }
 
 function report(emissions: readonly Emission[], { plan, world }: Invocation): void {
+  if (world.metrics !== undefined) countCommitted(emissions, world.metrics)
   for (const { record, failure } of emissions) {
     if (failure === undefined) continue
     const { topic, partition, offset } = record
@@ -189,11 +197,36 @@ function report(emissions: readonly Emission[], { plan, world }: Invocation): vo
   }
 }
 
-function logFailures(plan: Plan, log: Log) {
+function countCommitted(emissions: readonly Emission[], metrics: MetricsPort): void {
+  for (const { outputs, failure, droppedBy } of emissions) {
+    if (failure !== undefined) {
+      metrics.count('deadLetters', 1)
+      metrics.count(`deadLetters.${failure.reason}`, 1)
+      continue
+    }
+    if (droppedBy !== undefined) {
+      metrics.count('dropped', 1)
+      metrics.count(`dropped.${droppedBy}`, 1)
+    }
+    metrics.count('emitted', outputs.length)
+    // The idempotency key names the sink: …/OFFSET/SINK/INDEX.
+    for (const { partitionSeed } of outputs) metrics.count(`emitted.${partitionSeed.split('/').at(-2)}`, 1)
+  }
+}
+
+/** Guards against skipping what was never decided: each needs a human (event-source-mapping.md 4.5, 4.6). */
+const positionGuards: ReadonlySet<string> = new Set(['position-beyond-end', 'kafka-unstable-progress'])
+
+function logFailures(plan: Plan, { log, metrics }: World) {
   return {
+    after: () => metrics?.flush(),
     onError: (request: { error: unknown }) => {
       const error = request.error
       const id = error instanceof RetryableError ? error.id : 'unexpected'
+      metrics?.count('failed', 1)
+      metrics?.count(`failed.${id}`, 1)
+      if (positionGuards.has(id)) metrics?.count('positionGuard', 1)
+      metrics?.flush()
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
       log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
     },

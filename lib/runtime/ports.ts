@@ -73,6 +73,13 @@ export interface ProducerSession {
   readonly epoch: number
 }
 
+/** What the function tells of its work. Names are `records`, `dropped.FILTER`, …: lib/connectors/metrics.ts lists them. */
+export interface MetricsPort {
+  count(name: string, by: number): void
+  /** Once at the end of each invocation, also of one that throws. */
+  flush(): void
+}
+
 /** A newer invocation owns the partition (47, 48, 49, 90). */
 export class Fenced extends Error {
   override readonly name = 'Fenced'

@@ -1,0 +1,74 @@
+// Metrics without calls: one line on stdout per invocation, in CloudWatch's embedded metric format, from which CloudWatch makes the metrics.
+// Counts are kept per invocation and written once, so that one batch is one line whatever it did. Written here and not with Powertools'
+// metrics, which add 12 ms to each cold start for the same line. docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
+
+export const metricNamespace = 'sluice'
+
+/** The dimension is the whole name of the function, `SERVICE-STAGE-SCENARIO`: stages of one account stay apart. */
+export const metricDimension = 'FunctionName'
+
+/** Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened. */
+export const totals = [
+  'records',
+  'skipped',
+  'dropped',
+  'emitted',
+  'deadLetters',
+  'fenced',
+  'roundTrips',
+  'failed',
+  'positionGuard',
+] as const
+
+/** One directive takes 100 metrics; CloudWatch drops a line with more. */
+const mostMetrics = 100
+
+export interface MetricsOptions {
+  readonly functionName: string
+  readonly scenario: string
+  readonly generation: number
+  readonly write: (line: string) => void
+  readonly nowMs: () => number
+}
+
+export function createMetrics({ functionName, scenario, generation, write, nowMs }: MetricsOptions): MetricsPort {
+  const counts = new Map<string, number>()
+  const reset = () => {
+    counts.clear()
+    for (const name of totals) counts.set(name, 0)
+  }
+  reset()
+  return {
+    count: (name, by) => void counts.set(name, (counts.get(name) ?? 0) + by),
+    flush: () => {
+      const names = [...counts.keys()].slice(0, mostMetrics)
+      const directive = {
+        Namespace: metricNamespace,
+        Dimensions: [[metricDimension]],
+        Metrics: names.map(name => ({ Name: name, Unit: 'Count' })),
+      }
+      write(
+        `${JSON.stringify({
+          _aws: { Timestamp: nowMs(), CloudWatchMetrics: [directive] },
+          [metricDimension]: functionName,
+          scenario,
+          generation,
+          ...Object.fromEntries(names.map(name => [name, counts.get(name)])),
+        })}\n`,
+      )
+      reset()
+    },
+  }
+}
+
+/** The store, with its round trips counted. */
+export function counted(store: LookupPort, metrics: MetricsPort): LookupPort {
+  return {
+    lookupMany: (requests, deadline) => {
+      metrics.count('roundTrips', 1)
+      return store.lookupMany(requests, deadline)
+    },
+    close: () => store.close(),
+  }
+}
