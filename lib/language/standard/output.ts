@@ -24,6 +24,15 @@ export function jsonOfInt(value: Int): string {
 
 /** The shortest text that reads back; JSON has no text for NaN and infinity. */
 export function jsonOfDouble(value: number): string {
+  // Amounts have few fraction digits, and the engine's search for the shortest text costs 70 ns. A decimal of up to 15 digits that reads back
+  // is the shortest one, so the thousandths are enough where dividing them gives the value again.
+  const thousandths = Math.abs(value) * 1000
+  const counted = thousandths | 0
+  if (counted === thousandths && counted / 1000 === Math.abs(value)) {
+    const whole = (counted / 1000) | 0
+    const text = `${whole}${fractions[counted - whole * 1000]}`
+    return value < 0 ? `-${text}` : text
+  }
   if (!Number.isFinite(value)) throw new ExpressionFailure('the number is not finite and cannot be written')
   return String(value)
 }
@@ -63,3 +72,6 @@ export function textOfDecimal(scaled: Int, digits: number): string {
 export function textOfTimestamp(value: Timestamp): string {
   return timestampText(value)
 }
+
+/** By thousandths: '', '.001', … '.01', … '.999'. */
+const fractions: readonly string[] = Array.from({ length: 1000 }, (_, thousandths) => String(thousandths / 1000).slice(1))
