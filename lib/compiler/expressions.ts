@@ -12,6 +12,8 @@ export interface NameAccess {
   readonly code: string
   /** JavaScript of the array that `code` reads, where it only reads an array. */
   readonly column?: string
+  /** JavaScript of the array in which a computed value is kept. */
+  readonly keptIn?: string
   readonly mayFail: boolean
 }
 

@@ -153,7 +153,7 @@ export default {
   const column = c.values[${column}]
   return column[i] === unset ? (column[i] = ${computed.call}) : column[i]
 }`)
-    return { code: `${keep}(c, i)`, mayFail: computed.mayFail }
+    return { code: `${keep}(c, i)`, keptIn: `c.values[${column}]`, mayFail: computed.mayFail }
   }
 
   #variable({ name, value }: Variable): GeneratedFunction {
@@ -322,13 +322,24 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
     }
   }
 
-  // A filter that reads columns alone and cannot fail stands in the loop; where a column holds a Failure, and for all other filters, their
-  // functions are called. Rules that hold cost a comparison each: `judge` is for those that do not.
+  // A filter that reads columns (and variables that do) and cannot fail stands in the loop; where a column holds a Failure, and for all other
+  // filters, their functions are called. Rules that hold cost a comparison each: `judge` is for those that do not.
   #filterStep(conditions: readonly Condition[]): string {
     const columns = new Map<string, { readonly local: string; readonly column: string; readonly mayFail: boolean }>()
+    const variables = new Map<string, string>()
+    let computed: string[] = []
     const local = (name: string): string => {
-      const { column, mayFail } = this.#access(name)
-      const known = columns.get(name) ?? { local: `r${columns.size}`, column: column!, mayFail }
+      const { column, keptIn, mayFail } = this.#access(name)
+      if (column === undefined) {
+        const known = variables.get(name) ?? `v${variables.size}`
+        if (!variables.has(name)) {
+          variables.set(name, known)
+          const code = straightCode(this.#module, this.#variableExpression(name)!, local)
+          computed.push(`const ${known} = ${keptIn === undefined ? '' : `${keptIn}[i] = `}${code}`)
+        }
+        return known
+      }
+      const known = columns.get(name) ?? { local: `r${columns.size}`, column, mayFail }
       columns.set(name, known)
       return known.local
     }
@@ -337,7 +348,10 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
       const straight = this.#straight(condition, local)
       if (straight === undefined)
         return `verdict = ${this.#verdict(condition)}\n    if (verdict !== true && judge(c, i, ${name}, verdict)) continue`
-      return straight === 'true' ? '' : `if (!(${straight})) { judge(c, i, ${name}, false); continue }`
+      if (straight === 'true') return ''
+      const before = computed.map(statement => `${statement}\n    `).join('')
+      computed = []
+      return `${before}if (!(${straight})) { judge(c, i, ${name}, false); continue }`
     })
     const names = conditions.map(({ name }) => name)
     const run = this.#module.freeName('filter', names.join('_').slice(0, 40))
@@ -372,8 +386,22 @@ ${read.map(found => `  const ${found.local}s = ${found.column}\n`).join('')}  fo
     }
     const { condition: checked } = condition.filter
     const isKept = (this.#useCounts.get(condition.name) ?? 0) >= 2
-    if (isKept || !referencesOf(checked).every(name => this.#access(name).column !== undefined)) return undefined
-    return straightCode(this.#module, checked, local)
+    return !isKept && this.#isStraight(checked) ? straightCode(this.#module, checked, local) : undefined
+  }
+
+  /** Whether it reads columns alone, or variables that do, and cannot fail if none of those holds a Failure. */
+  #isStraight(checked: Checked): boolean {
+    const reads = (name: string): boolean => {
+      if (this.#access(name).column !== undefined) return true
+      const variable = this.#variableExpression(name)
+      return variable !== undefined && this.#isStraight(variable)
+    }
+    return referencesOf(checked).every(reads) && straightCode(this.#module, checked, name => name) !== undefined
+  }
+
+  #variableExpression(name: string): Checked | undefined {
+    const value = this.#scenario.variables.find(variable => variable.name === name)?.value
+    return value?.kind === 'expression' ? value.checked : undefined
   }
 
   #loop(kind: string, names: readonly string[], condition: string, body: string): string {

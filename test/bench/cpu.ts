@@ -9,7 +9,7 @@ import { type Workload, workloads } from './workloads.ts'
 
 const recordCount = 1000
 const runs = 31
-const warmUps = 15
+const warmUps = 80
 
 export async function cpu(): Promise<readonly Figure[]> {
   const figures: Figure[] = []

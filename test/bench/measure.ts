@@ -30,7 +30,7 @@ export interface MeasureOptions {
   /** From milliseconds of CPU per unit of work to the figure's unit. */
   readonly value: (cpuMs: number) => number
   readonly runs?: number
-  /** Runs before the first that counts: V8 compiles in the background. */
+  /** Runs before the first that counts: V8 compiles what it has seen often, in the background. A function serves thousands of batches. */
   readonly warmUps?: number
 }
 
@@ -39,7 +39,7 @@ let sink: unknown
 /** Medians of CPU time (user and system, all threads); the last contender is the baseline. */
 export async function measure(
   contenders: readonly Contender[],
-  { unit, value, runs = 31, warmUps = 15 }: MeasureOptions,
+  { unit, value, runs = 31, warmUps = 80 }: MeasureOptions,
 ): Promise<readonly Figure[]> {
   const times = contenders.map((): number[] => [])
   for (let n = -warmUps; n < runs; n++) {
