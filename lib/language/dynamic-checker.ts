@@ -11,6 +11,8 @@ import { isAssignable, type Type, types } from './types.ts'
 
 const dyn: Type = { kind: 'dyn' }
 const uint: Type = { kind: 'uint' }
+/** Of the elements of `[]`, the value of `optional.none()`: it becomes whatever the other values have. */
+const open: Type = { kind: 'dyn', open: true }
 
 const typeNames = [
   'bool',
@@ -85,7 +87,7 @@ export class DynamicChecker extends Checker {
       case 'index':
         return this.#index(expr)
       case 'binary':
-        return expr.operator === '&&' || expr.operator === '||' ? this.#logical(expr) : undefined
+        return this.#binary(expr)
       case 'conditional':
         return this.#conditional(expr)
       case 'list':
@@ -105,19 +107,19 @@ export class DynamicChecker extends Checker {
       case 'name':
         return this.#fail(`undeclared reference to "${expr.name}"`, expr.range)
       case 'index':
-        return this.apply('index', [this.box(this.check(expr.target)), this.box(this.check(expr.index))], dyn, expr.range)
+        return this.#genericIndex(expr)
       case 'unary': {
         const operand = this.check(expr.operand)
         if (expr.operator === '!')
           return { kind: 'not', operand: this.#bool(operand), type: types.bool, missing: false, range: expr.range }
-        return this.apply('neg', [this.box(operand)], dyn, expr.range)
+        return this.#typed(this.apply('neg', [this.box(operand)], dyn, expr.range), operand.type)
       }
       case 'binary':
         return this.#genericBinary(expr)
       case 'call':
         return this.#genericCall(expr)
       case 'literal':
-        return this.#fail('int literal out of range', expr.range)
+        return this.#fail('int literal out of range', expr.range, types.int)
       default:
         return this.#fail('no such overload', expr.range)
     }
@@ -126,7 +128,24 @@ export class DynamicChecker extends Checker {
   /** As a value of type dyn. */
   box(typed: Typed): Typed {
     if (typed.type.kind === 'dyn') return typed
+    if (typed.kind === 'apply' && typed.operation === 'unboxed') return { ...typed.args[0]!, type: dyn, missing: typed.missing }
     return { kind: 'box', operand: typed, type: dyn, missing: false, range: typed.range }
+  }
+
+  /** What a generic operation gives, where its type is known all the same: all doubles are unwrapped, or none. */
+  #typed(boxed: Typed, type: Type): Typed {
+    if (!holdsDouble(type)) return { ...boxed, type }
+    return holdsDyn(type) ? boxed : { ...this.apply('unboxed', [boxed], type, boxed.range), missing: boxed.missing }
+  }
+
+  /** Of the type that several values have together. */
+  #converted(typed: Typed, type: Type): Typed {
+    if (type.kind === 'dyn' && type.open !== true) return this.box(typed)
+    if (sameForm(typed.type, type)) return typed
+    if (typed.kind === 'apply' && typed.operation === 'unboxed') return { ...typed.args[0]!, type, missing: typed.missing }
+    return holdsDouble(typed.type)
+      ? { kind: 'box', operand: typed, type, missing: typed.missing, range: typed.range }
+      : { ...typed, type }
   }
 
   #bool(typed: Typed): Typed {
@@ -142,16 +161,15 @@ export class DynamicChecker extends Checker {
     const name = typeNames.includes(path)
       ? (protobufNames[path] ?? path)
       : Object.values(protobufNames).find(full => full === path)
-    return name === undefined
-      ? undefined
-      : { kind: 'constant', value: new TypeName(name), type: { kind: 'type' }, missing: false, range }
+    if (name === undefined) return undefined
+    return { kind: 'constant', value: new TypeName(name), type: { kind: 'type', of: typeOfName(path) }, missing: false, range }
   }
 
   #select(expr: Expr & { kind: 'select' }): Typed {
     const target = this.check(expr.target)
     const name = text(expr.field, expr.fieldRange)
     if (expr.optional || target.type.kind === 'optional') {
-      return this.apply('indexOrNone', [this.box(target), name], { kind: 'optional', value: dyn }, expr.range)
+      return this.#partOrNone([target, name], expr.range)
     }
     if (target.type.kind === 'map') return this.apply('valueAt', [target, name], target.type.value, expr.range)
     return this.apply('field', [this.box(target), name], dyn, expr.range)
@@ -161,11 +179,33 @@ export class DynamicChecker extends Checker {
   #index(expr: Expr & { kind: 'index' }): Typed | undefined {
     const target = this.check(expr.target)
     const index = this.check(expr.index)
-    const args = [this.box(target), this.box(index)]
-    if (!expr.optional && target.type.kind !== 'optional') {
-      return target.type.kind === 'list' && index.type.kind === 'dyn' ? this.apply('index', args, dyn, expr.range) : undefined
+    if (expr.optional || target.type.kind === 'optional') return this.#partOrNone([target, index], expr.range)
+    return holdsDyn(index.type) ? this.#genericIndex(expr) : undefined
+  }
+
+  #genericIndex(expr: Expr & { kind: 'index' }): Typed {
+    const target = this.check(expr.target)
+    const index = this.check(expr.index)
+    return this.#typed(this.apply('index', [this.box(target), this.box(index)], dyn, expr.range), partOf(target.type))
+  }
+
+  #partOrNone([target, key]: readonly [Typed, Typed], range: Range): Typed {
+    const part = this.apply('indexOrNone', [this.box(target), this.box(key)], { kind: 'optional', value: dyn }, range)
+    const type = partOf(target.type.kind === 'optional' ? target.type.value : target.type)
+    return this.#typed(part, { kind: 'optional', value: type })
+  }
+
+  // Scenarios tell values of two types apart when they are checked; dyn ones are told apart when the expression runs.
+  #binary(expr: Expr & { kind: 'binary' }): Typed | undefined {
+    if (expr.operator === '&&' || expr.operator === '||') return this.#logical(expr)
+    const left = this.check(expr.left)
+    const right = this.check(expr.right)
+    if (expr.operator === '+' && left.type.kind === 'list' && right.type.kind === 'list') {
+      const type = joined(left.type, right.type)
+      if (type.kind === 'list')
+        return this.apply('concat', [this.#converted(left, type), this.#converted(right, type)], type, expr.range)
     }
-    return this.apply('indexOrNone', args, { kind: 'optional', value: dyn }, expr.range)
+    return holdsDyn(left.type) || holdsDyn(right.type) ? this.#genericBinary(expr) : undefined
   }
 
   #logical(expr: Expr & { kind: 'binary' }): Typed {
@@ -181,8 +221,8 @@ export class DynamicChecker extends Checker {
   }
 
   #sameType(a: Typed, b: Typed): readonly [Typed, Typed, Type] {
-    const same = JSON.stringify(typeKey(a.type)) === JSON.stringify(typeKey(b.type))
-    return same ? [a, b, a.type] : [this.box(a), this.box(b), dyn]
+    const type = joined(a.type, b.type)
+    return [this.#converted(a, type), this.#converted(b, type), type]
   }
 
   #list(expr: Expr & { kind: 'list' }): Typed {
@@ -215,16 +255,13 @@ export class DynamicChecker extends Checker {
 
   #missingOf(optional: Typed): Typed {
     const value = this.apply('missingOf', [this.box(optional)], dyn, optional.range)
-    return { ...value, missing: true }
+    return this.#typed({ ...value, missing: true }, valueTypeOf(optional.type))
   }
 
   /** One type for all, dyn where they differ. */
   #unified(values: readonly Typed[]): readonly [Type, readonly Typed[]] {
-    const [first] = values
-    if (first === undefined) return [dyn, values]
-    const key = JSON.stringify(typeKey(first.type))
-    if (values.every(value => JSON.stringify(typeKey(value.type)) === key)) return [first.type, values]
-    return [dyn, values.map(value => this.box(value))]
+    const type = values.reduce((all, value) => joined(all, value.type), open)
+    return [type, values.map(value => this.#converted(value, type))]
   }
 
   #genericBinary(expr: Expr & { kind: 'binary' }): Typed {
@@ -243,9 +280,8 @@ export class DynamicChecker extends Checker {
       case 'in':
         return this.apply('isIn', [left, right], types.bool, expr.range)
       default: {
-        const kinds = [this.check(expr.left).type, this.check(expr.right).type].map(({ kind }) => kind)
-        const type = kinds[0] === kinds[1] && (kinds[0] === 'uint' || kinds[0] === 'bytes') ? this.check(expr.left).type : dyn
-        return this.apply(arithmetic[expr.operator]!, [left, right], type, expr.range)
+        const result = this.apply(arithmetic[expr.operator]!, [left, right], dyn, expr.range)
+        return this.#typed(result, arithmeticType(expr.operator, this.check(expr.left).type, this.check(expr.right).type))
       }
     }
   }
@@ -257,7 +293,9 @@ export class DynamicChecker extends Checker {
     const path = target === undefined ? undefined : dottedName(target)
     const isNamespace = path !== undefined && ['math', 'optional', 'strings', 'cel'].includes(path) && !this.isName(path)
     const boxed = (index: number): Typed => this.box(this.check(args[index]!))
-    if (isNamespace) return this.#namespaceCall(expr, `${path}.${name}`)
+    // The checker of scenarios knows the math functions of what is no dyn and no unsigned int.
+    const isStatic = path === 'math' && args.every(arg => isStaticNumber(this.check(arg).type))
+    if (isNamespace) return isStatic ? undefined : this.#namespaceCall(expr, `${path}.${name}`)
     if (target === undefined) {
       switch (`${name}/${args.length}`) {
         case 'has/1':
@@ -265,7 +303,7 @@ export class DynamicChecker extends Checker {
         case 'dyn/1':
           return boxed(0)
         case 'type/1':
-          return this.apply('typeOf', [boxed(0)], { kind: 'type' }, range)
+          return this.apply('typeOf', [boxed(0)], { kind: 'type', of: this.check(args[0]!).type }, range)
         case 'uint/1':
           return this.apply('toUint', [boxed(0)], uint, range)
         case 'bytes/1':
@@ -290,7 +328,7 @@ export class DynamicChecker extends Checker {
         return this.apply('hasValue', [this.#optional(target)], types.bool, range)
       case 'value/0': {
         const optional = this.#optional(target)
-        return this.apply('valueOfOptional', [this.box(optional)], dyn, range)
+        return this.#typed(this.apply('valueOfOptional', [this.box(optional)], dyn, range), valueTypeOf(optional.type))
       }
       case 'optMap/2':
       case 'optFlatMap/2':
@@ -315,67 +353,84 @@ export class DynamicChecker extends Checker {
   #namespaceCall(expr: Expr & { kind: 'call' }, name: string): Typed | undefined {
     const { args, range } = expr
     const boxed = (index: number): Typed => this.box(this.check(args[index]!))
-    const optionalDyn: Type = { kind: 'optional', value: dyn }
     const one = args.length === 1
     switch (name) {
       case 'optional.none':
-        return this.apply('optionalNone', [], optionalDyn, range)
+        return this.apply('optionalNone', [], { kind: 'optional', value: open }, range)
       case 'optional.of':
         return one
           ? this.apply('optionalOf', [this.check(args[0]!)], { kind: 'optional', value: this.check(args[0]!).type }, range)
           : undefined
       case 'optional.ofNonZeroValue':
-        return one ? this.apply('ofNonZero', [boxed(0)], optionalDyn, range) : undefined
+        return one
+          ? this.#typed(this.apply('ofNonZero', [boxed(0)], { kind: 'optional', value: dyn }, range), {
+              kind: 'optional',
+              value: this.check(args[0]!).type,
+            })
+          : undefined
       case 'strings.quote':
         return one ? this.apply('quote', [this.valueOf(args[0]!, types.string)], types.string, range) : undefined
+      case 'math.sqrt':
+        return one ? this.apply('sqrt', [boxed(0)], types.double, range) : undefined
       case 'math.abs':
       case 'math.sign':
-      case 'math.sqrt':
-        if (!one) return undefined
-        if (name === 'math.sqrt') return this.apply('sqrt', [boxed(0)], types.double, range)
-        return this.apply(name.slice(5), [boxed(0)], dyn, range)
+        return one ? this.#typed(this.apply(name.slice(5), [boxed(0)], dyn, range), this.check(args[0]!).type) : undefined
       case 'math.ceil':
       case 'math.floor':
       case 'math.trunc':
       case 'math.round':
+        return one
+          ? this.#typed(this.apply('roundDyn', [boxed(0), text(name.slice(5), range)], dyn, range), types.double)
+          : undefined
       case 'math.isNaN':
       case 'math.isInf':
       case 'math.isFinite':
-        return one
-          ? this.apply('roundDyn', [boxed(0), text(name.slice(5), range)], name.startsWith('math.is') ? types.bool : dyn, range)
-          : undefined
+        return one ? this.apply('roundDyn', [boxed(0), text(name.slice(5), range)], types.bool, range) : undefined
       case 'math.least':
-      case 'math.greatest': {
-        const single = one ? this.check(args[0]!) : undefined
-        const isList = single !== undefined && (single.type.kind === 'list' || single.type.kind === 'dyn')
-        const values = args.map(arg => this.box(this.check(arg)))
-        const list: Typed =
-          isList && single!.type.kind === 'list'
-            ? this.apply('rangeOf', [this.box(single!)], dyn, range)
-            : {
-                kind: 'list',
-                elements: values.map(value => ({ value, optional: false })),
-                type: { kind: 'list', element: dyn },
-                missing: false,
-                range,
-              }
-        return this.apply(name.slice(5), [list], dyn, range)
-      }
+      case 'math.greatest':
+        return this.#extreme(expr, name.slice(5))
       case 'math.bitAnd':
       case 'math.bitOr':
       case 'math.bitXor':
-      case 'math.bitShiftLeft':
-      case 'math.bitShiftRight':
-        return args.length === 2 ? this.apply(name.slice(5), [boxed(0), boxed(1)], dyn, range) : undefined
       case 'math.bitNot':
-        return one ? this.apply('bitNot', [boxed(0)], dyn, range) : undefined
+      case 'math.bitShiftLeft':
+      case 'math.bitShiftRight': {
+        if (args.length !== (name === 'math.bitNot' ? 1 : 2)) return undefined
+        const bits = name.startsWith('math.bitShift') ? args.slice(0, 1) : args
+        const type = bits.map(arg => this.check(arg).type).find(({ kind }) => kind === 'int' || kind === 'uint') ?? dyn
+        return this.#typed(
+          this.apply(
+            name.slice(5),
+            args.map((_, index) => boxed(index)),
+            dyn,
+            range,
+          ),
+          type,
+        )
+      }
       default:
         return undefined
     }
   }
 
+  #extreme(expr: Expr & { kind: 'call' }, operation: string): Typed {
+    const { args, range } = expr
+    const values = args.map(arg => this.check(arg))
+    const [single] = values
+    if (values.length === 1 && single!.type.kind === 'list') {
+      const list = this.apply('rangeOf', [this.box(single!)], dyn, range)
+      return this.#typed(this.apply(operation, [list], dyn, range), single!.type.element)
+    }
+    const elements = values.map(value => ({ value: this.box(value), optional: false }))
+    const list: Typed = { kind: 'list', elements, type: { kind: 'list', element: dyn }, missing: false, range }
+    const type = values.reduce<Type>((all, value) => joined(all, value.type), open)
+    return this.#typed(this.apply(operation, [list], dyn, range), type)
+  }
+
   #genericCall(expr: Expr & { kind: 'call' }): Typed {
     const { target, args, name, range } = expr
+    if (target?.kind === 'name' && target.name === 'math' && !this.isName('math'))
+      return this.#namespaceCall(expr, `math.${name}`) ?? this.#fail(`unbound function "math.${name}"`, range)
     if (target === undefined) {
       const conversions: Readonly<Record<string, readonly [string, Type]>> = {
         string: ['toStringOf', types.string],
@@ -433,9 +488,8 @@ export class DynamicChecker extends Checker {
   #orElse({ range }: Expr, target: Expr, other: Typed, unwrap: boolean): Typed {
     const optional = this.#optional(target)
     const condition = this.apply('hasValue', [optional], types.bool, range)
-    const yes = unwrap ? this.apply('valueOfOptional', [this.box(optional)], dyn, range) : this.box(optional)
-    const no = this.box(other)
-    const type: Type = unwrap ? dyn : { kind: 'optional', value: dyn }
+    const value = this.#typed(this.apply('valueOfOptional', [this.box(optional)], dyn, range), valueTypeOf(optional.type))
+    const [yes, no, type] = this.#sameType(unwrap ? value : optional, other)
     return { kind: 'conditional', condition, yes, no, type, missing: false, range }
   }
 
@@ -444,20 +498,146 @@ export class DynamicChecker extends Checker {
     const optional = this.#optional(target)
     if (variable?.kind !== 'name' || body === undefined)
       return this.report('expression-syntax', '"optMap" needs a name for the value', expr.range)
-    return this.withElement(variable.name, dyn, unique => {
-      const checked = this.within(presentIfTrue(optional), () => this.box(this.check(body)))
+    const operand = this.#missingOf(optional)
+    return this.withElement(variable.name, operand.type, unique => {
+      const checked = this.within(presentIfTrue(optional), () => this.check(body))
+      const boxed = this.box(checked)
       const mapped: Typed = {
         kind: 'optMap',
-        operand: { ...this.apply('missingOf', [this.box(optional)], dyn, target.range), missing: true },
+        operand,
         name: unique,
-        body: flat ? { ...this.apply('missingOf', [checked], dyn, body.range), missing: true } : checked,
+        body: flat ? { ...this.apply('missingOf', [boxed], dyn, body.range), missing: true } : boxed,
         type: dyn,
         missing: true,
         range: expr.range,
       }
-      return this.apply('optionalOfMissing', [mapped], { kind: 'optional', value: dyn }, expr.range)
+      const type: Type = flat ? checked.type : { kind: 'optional', value: checked.type }
+      const result = this.apply('optionalOfMissing', [mapped], { kind: 'optional', value: dyn }, expr.range)
+      return type.kind === 'optional' ? this.#typed(result, type) : result
     })
   }
+}
+
+/** The type of a generic operation: of the overloads that these operands leave. */
+function arithmeticType(operator: string, left: Type, right: Type): Type {
+  const [a, b] = [left.kind, right.kind]
+  const one = a === 'dyn' ? right : left
+  if (a !== b && a !== 'dyn' && b !== 'dyn') return dyn
+  switch (one.kind) {
+    case 'int':
+    case 'uint':
+      return one
+    case 'double':
+      return operator === '%' ? dyn : one
+    case 'string':
+    case 'bytes':
+    case 'list':
+      return operator === '+' ? one : dyn
+    case 'timestamp':
+      // Only a duration can be added; both can be subtracted.
+      return operator === '+' ? one : operator === '-' && a === 'dyn' ? types.duration : dyn
+    default:
+      return dyn
+  }
+}
+
+/** What an element of it has; dyn where nobody knows. */
+function partOf(type: Type): Type {
+  return type.kind === 'list' ? type.element : type.kind === 'map' ? type.value : type.kind === 'dyn' ? type : dyn
+}
+
+function valueTypeOf(type: Type): Type {
+  return type.kind === 'optional' ? type.value : dyn
+}
+
+/** The type that values of both have: the one that leaves more open, dyn where they have nothing in common. */
+function joined(a: Type, b: Type): Type {
+  const type = common(a, b)
+  if (type === undefined) return dyn
+  // Boxing wraps all doubles of a value, so none may stay unwrapped beside them.
+  return holdsDouble(type) && !(sameForm(a, type) && sameForm(b, type)) ? dyn : type
+}
+
+function common(a: Type, b: Type): Type | undefined {
+  if (a.kind === 'dyn' && a.open) return b
+  if (b.kind === 'dyn' && b.open) return a
+  if (a.kind === 'dyn' || b.kind === 'dyn') return dyn
+  if (a.kind === 'list' && b.kind === 'list') {
+    const element = common(a.element, b.element)
+    return element && { kind: 'list', element }
+  }
+  if (a.kind === 'map' && b.kind === 'map') {
+    const key = common(a.key, b.key)
+    const value = common(a.value, b.value)
+    return key && value && { kind: 'map', key, value }
+  }
+  if (a.kind === 'optional' && b.kind === 'optional') {
+    const value = common(a.value, b.value)
+    return value && { kind: 'optional', value }
+  }
+  if (a.kind === 'type' && b.kind === 'type') {
+    const of = a.of && b.of && common(a.of, b.of)
+    return of && { kind: 'type', of }
+  }
+  return a.kind === b.kind ? a : undefined
+}
+
+/** Whether values have one form at run time; what never exists has every form. */
+function sameForm(a: Type, b: Type): boolean {
+  if ((a.kind === 'dyn' && a.open) || (b.kind === 'dyn' && b.open)) return true
+  if (a.kind === 'list' && b.kind === 'list') return sameForm(a.element, b.element)
+  if (a.kind === 'map' && b.kind === 'map') return sameForm(a.key, b.key) && sameForm(a.value, b.value)
+  if (a.kind === 'optional' && b.kind === 'optional') return sameForm(a.value, b.value)
+  return a.kind === b.kind
+}
+
+function holdsDouble(type: Type): boolean {
+  return holds(type, ({ kind }) => kind === 'double')
+}
+
+function holdsDyn(type: Type): boolean {
+  return holds(type, ({ kind }) => kind === 'dyn')
+}
+
+function holds(type: Type, isFound: (type: Type) => boolean): boolean {
+  if (isFound(type)) return true
+  switch (type.kind) {
+    case 'list':
+      return holds(type.element, isFound)
+    case 'map':
+      return holds(type.key, isFound) || holds(type.value, isFound)
+    case 'optional':
+      return holds(type.value, isFound)
+    default:
+      return false
+  }
+}
+
+function isStaticNumber(type: Type): boolean {
+  return type.kind === 'list' ? isStaticNumber(type.element) : type.kind === 'int' || type.kind === 'double'
+}
+
+/** What a name of a type stands for: `list` for a list of anything. */
+function typeOfName(name: string): Type {
+  switch (protobufTypes[name] ?? name) {
+    case 'list':
+      return { kind: 'list', element: dyn }
+    case 'map':
+      return { kind: 'map', key: dyn, value: dyn }
+    case 'optional_type':
+      return { kind: 'optional', value: dyn }
+    case 'null_type':
+      return types.null
+    case 'timestamp':
+      return types.timestamp
+    default:
+      return { kind: (protobufTypes[name] ?? name) as 'int' }
+  }
+}
+
+const protobufTypes: Readonly<Record<string, string>> = {
+  'google.protobuf.Timestamp': 'timestamp',
+  'google.protobuf.Duration': 'duration',
 }
 
 function dottedName(expr: Expr): string | undefined {
@@ -469,17 +649,4 @@ function dottedName(expr: Expr): string | undefined {
 
 function text(value: string, range: Range): Typed {
   return { kind: 'constant', value, type: types.string, missing: false, range }
-}
-
-function typeKey(type: Type): unknown {
-  switch (type.kind) {
-    case 'list':
-      return [type.kind, typeKey(type.element)]
-    case 'map':
-      return [type.kind, typeKey(type.key), typeKey(type.value)]
-    case 'optional':
-      return [type.kind, typeKey(type.value)]
-    default:
-      return type.kind
-  }
 }

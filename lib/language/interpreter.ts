@@ -122,6 +122,7 @@ function evaluateLoop(
 }
 
 function boxed(value: unknown, type: Type): unknown {
+  if (value === undefined) return undefined
   switch (type.kind) {
     case 'double':
       return new Double(value as number)

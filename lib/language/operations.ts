@@ -218,10 +218,9 @@ export const operations = {
     ).map(name => [name, call(name, true)]),
   ),
   ...Object.fromEntries(
-    (['typeOf', 'isZeroValue', 'optionalOf', 'optionalOfMissing', 'hasValue', 'ofNonZero', 'orElse'] as const).map(name => [
-      name,
-      call(name, false),
-    ]),
+    (['typeOf', 'isZeroValue', 'optionalOf', 'optionalOfMissing', 'hasValue', 'ofNonZero', 'orElse', 'unboxed'] as const).map(
+      name => [name, call(name, false)],
+    ),
   ),
   optionalNone: { code: () => 'std.Optional.none', compute: () => std.Optional.none, canFail: false },
   ...Object.fromEntries(

@@ -13,10 +13,10 @@ export type Type =
   | { readonly kind: 'map'; readonly key: Type; readonly value: Type }
   | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, Field> }
   | { readonly kind: 'optional'; readonly value: Type }
-  /** The type of a type (`type(x)`); only the conformance suite needs it. */
-  | { readonly kind: 'type' }
-  /** Known at run time only; scenarios never declare it. */
-  | { readonly kind: 'dyn' }
+  /** The type of a type (`type(x)`), of x where known; only the conformance suite needs it. */
+  | { readonly kind: 'type'; readonly of?: Type }
+  /** Known at run time only; scenarios never declare it. `open`: of what never exists, as the elements of `[]`. */
+  | { readonly kind: 'dyn'; readonly open?: true }
   /** What an expression with an error has: it agrees with everything, so that one cause gives one message. */
   | { readonly kind: 'error' }
 

@@ -34,7 +34,7 @@ export function fuzz(options: {
   let refusedCount = 0
   const differences: string[] = []
   while (evaluationCount < options.evaluationCount && differences.length < 100) {
-    const source = drawExpression(random, 1 + Math.floor(random() * options.depth))
+    const source = drawExpression(random, 1 + Math.floor(random() * options.depth), options.dynamic)
     const reference = referenceOf(source)
     const ours = oursOf(source, options.dynamic)
     if (ours === undefined) {

@@ -5,6 +5,7 @@ import { interpret } from '../../lib/language/interpreter.ts'
 import { toJavaScript } from '../../lib/language/javascript.ts'
 import * as std from '../../lib/language/standard/index.ts'
 import type { Type } from '../../lib/language/types.ts'
+import { typeMismatch } from './deduction.ts'
 import type { ConformanceCase } from './suite.ts'
 import { type Described, describeFound } from './values.ts'
 
@@ -12,6 +13,7 @@ export type Mode = 'compiled' | 'interpreted'
 
 /** Undefined: as the suite has it; else what came instead. */
 export function mismatch(test: ConformanceCase, mode: Mode): string | undefined {
+  if (test.expected.kind === 'type') return typeMismatch(test)
   return difference(test, outcome(test, checkedCase(test, true), mode))
 }
 
@@ -23,6 +25,7 @@ export type StaticResult =
 
 /** The case with the checker of scenarios, which has no dyn, unsigned ints and bytes. */
 export function staticResult(test: ConformanceCase): StaticResult {
+  if (test.expected.kind === 'type') return { kind: 'refused', reason: 'its value is not told' }
   const checked = checkedCase(test, false)
   const mistake = checked.problems.find(problem => problem.severity === 'error')
   if (mistake !== undefined) return { kind: 'refused', reason: mistake.message }
@@ -49,7 +52,7 @@ function checkedCase(test: ConformanceCase, dynamic: boolean): Checked {
 }
 
 function difference(test: ConformanceCase, found: Described): string | undefined {
-  const expected = test.expected.kind === 'error' ? 'error' : test.expected.value
+  const expected = test.expected.kind === 'value' ? test.expected.value : 'error'
   const isRight = expected === 'error' ? found.startsWith('error') : found === expected
   return isRight ? undefined : `${found} instead of ${expected}`
 }

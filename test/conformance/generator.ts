@@ -153,19 +153,25 @@ export function drawBindings(random: Random): Bindings {
 
 type Kind = 'bool' | 'int' | 'double' | 'text' | 'wide' | 'ints' | 'texts' | 'map' | 'time' | 'clock' | 'span'
 
-/** A well-typed expression; `depth` bounds its nesting. */
-export function drawExpression(random: Random, depth: number): string {
+/** A well-typed expression; `depth` bounds its nesting. `withDyn`: some values hide their type from the checker. */
+export function drawExpression(random: Random, depth: number, withDyn: boolean): string {
   const kinds: readonly Kind[] = ['bool', 'bool', 'bool', 'int', 'int', 'double', 'text', 'ints', 'texts', 'time', 'span']
-  return draw(pick(random, kinds), random, depth, 0)
+  return draw(pick(random, kinds), random, depth, 0, withDyn)
 }
 
 // `bound`: how many macro variables x0, x1 … (ints) are in scope.
-function draw(kind: Kind, random: Random, depth: number, bound: number): string {
+function draw(kind: Kind, random: Random, depth: number, bound: number, withDyn: boolean): string {
   if (depth <= 0 || random() < 0.15) return leaf(kind, random, bound)
-  const of = (inner: Kind) => draw(inner, random, depth - 1, bound)
-  const macro = (body: Kind) => draw(body, random, depth - 1, bound + 1)
+  const of = (inner: Kind) => draw(inner, random, depth - 1, bound, withDyn)
+  const macro = (body: Kind) => draw(body, random, depth - 1, bound + 1, withDyn)
   const x = `x${bound}`
+  if (withDyn && random() < 0.08) return `dyn(${of(kind)})`
   if (random() < 0.08) return `(${of('bool')} ? ${of(kind)} : ${of(kind)})`
+  // Values of two types, which only dyn lets meet.
+  if (withDyn && kind === 'bool' && random() < 0.1) {
+    const any = () => of(pick(random, ['int', 'double', 'text', 'ints', 'texts', 'map', 'time', 'span', 'bool'] as const))
+    return `(dyn(${any()}) ${pick(random, ['==', '!=', '<', '<=', '>', '>='])} ${random() < 0.5 ? of('int') : any()})`
+  }
   switch (kind) {
     case 'bool': {
       const ordered = pick(random, ['int', 'double', 'text', 'time', 'span', 'bool'] as const)

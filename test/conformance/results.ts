@@ -1,6 +1,7 @@
 // What `npm run conformance` prints and README shows: per group how many cases pass, compiled and interpreted, and what is left out with its reason.
 import { isDeepStrictEqual } from 'node:util'
 import { type Mode as DmnMode, folders, runFolder, skips } from '../dmn/suite.ts'
+import { exceptions, typeMismatch } from './deduction.ts'
 import { mismatch } from './evaluation.ts'
 import { type ConformanceCase, groups, type SkippedCase } from './suite.ts'
 
@@ -9,6 +10,8 @@ export interface GroupResult {
   readonly name: string
   readonly passedCount: number
   readonly totalCount: number
+  /** Of how many the static type is compared with cel-go's, and how many types agree. */
+  readonly types?: { readonly passedCount: number; readonly totalCount: number; readonly skips: readonly string[] }
   readonly failures: readonly string[]
   /** One per case that is left out: its name and the reason. */
   readonly skips: readonly string[]
@@ -28,11 +31,21 @@ export function celResults(suite: {
         return found === undefined ? [] : [`${one.name} (${mode}): ${one.source}\n    ${found}`]
       }),
     )
+    const typed = own.filter(one => one.deducedType !== undefined && !exceptions.has(one.name))
+    const wrongTypes = typed.flatMap(one => {
+      const found = typeMismatch(one)
+      return found === undefined ? [] : [`${one.name} (type): ${one.source}\n    ${found}`]
+    })
     return {
       name: `cel/${group}`,
       passedCount: failures.filter(found => found.length === 0).length,
       totalCount: own.length,
-      failures: failures.flat(),
+      types: {
+        passedCount: typed.length - wrongTypes.length,
+        totalCount: typed.length,
+        skips: own.flatMap(({ name }) => (exceptions.has(name) ? [`${name}: ${exceptions.get(name)}`] : [])),
+      },
+      failures: [...failures.flat(), ...wrongTypes],
       skips: suite.skipped.filter(one => one.group === group).map(({ name, reason }) => `${name}: ${reason}`),
     }
   })

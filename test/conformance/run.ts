@@ -1,5 +1,5 @@
 // `npm run conformance`: how much of CEL's official suite and of DMN's decision tables passes, compiled and interpreted. `-- --skips` lists
-// what is left out, and why; `--failures` what is wrong; `--readme` writes the numbers into README.md. `--fuzz N [--seed S]` compares N
+// what is left out, and why; `--failures` what is wrong; `--types` in how many cases the static type is the one that cel-go deduces; `--readme` writes the numbers into README.md. `--fuzz N [--seed S]` compares N
 // random evaluations with @bufbuild/cel instead; a seed gives the same run again.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -11,6 +11,7 @@ const { values: options } = parseArgs({
   options: {
     skips: { type: 'boolean', default: false },
     failures: { type: 'boolean', default: false },
+    types: { type: 'boolean', default: false },
     readme: { type: 'boolean', default: false },
     fuzz: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
@@ -34,8 +35,14 @@ async function runSuites(): Promise<void> {
   if (all.some(({ failures }) => failures.length > 0)) process.exitCode = 1
 }
 
-function print({ name, passedCount, totalCount, failures, skips }: GroupResult): void {
+function print({ name, passedCount, totalCount, types, failures, skips }: GroupResult): void {
   console.log(`${name} ${passedCount} of ${totalCount}, ${skips.length} skipped`)
+  if (options.types && types !== undefined) {
+    console.log(
+      `  types ${types.passedCount} of ${types.totalCount}${types.skips.length > 0 ? `, ${types.skips.length} left out` : ''}`,
+    )
+    for (const skip of types.skips) console.log(`    ${skip}`)
+  }
   if (options.skips) for (const skip of skips) console.log(`  ${skip}`)
   if (options.failures) for (const failure of failures) console.log(`  ${failure}`)
 }

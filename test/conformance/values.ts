@@ -179,6 +179,11 @@ export function typeOfDeclaration(type: ProtoType | undefined): Type {
       throw new Unsupported('protobuf messages: scenarios have JSON')
     case 'type':
       return { kind: 'type' }
+    case 'abstractType': {
+      const [value] = kind.value.parameterTypes
+      if (kind.value.name !== 'optional_type') throw new Unsupported('abstract types that the test declares')
+      return { kind: 'optional', value: typeOfDeclaration(value) }
+    }
     default:
       throw new Unsupported('protobuf messages: scenarios have JSON')
   }

@@ -66,6 +66,14 @@ export function roundDyn(value: unknown, operation: string): unknown {
   }
 }
 
+/** A dyn value whose type is known after all: its doubles as plain numbers. */
+export function unboxed(value: unknown): unknown {
+  if (value instanceof Double) return value.value
+  if (Array.isArray(value)) return value.map(unboxed)
+  if (value instanceof Map) return new Map([...value].map(([key, element]) => [key, unboxed(element)]))
+  return value instanceof Optional ? mapOptional(value, unboxed) : value
+}
+
 /** For `[?x]`: the optional's value, undefined where there is none. */
 export function missingOf(optional: unknown): unknown {
   if (!(optional instanceof Optional)) throw new ExpressionFailure('no such overload: an optional is needed after "?"')
