@@ -2,11 +2,13 @@
 // Measured with osls 4.3.1: functions come in by extendConfiguration in the constructor alone, `package` needs `individually` for a deploy to
 // pass, and its own `msk` event lacks most controls, so that mapping and role are written here.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
 import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource } from './mapping.ts'
+import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
 import { statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
 import { type SluiceSettings, settingsSchema } from './settings.ts'
@@ -26,19 +28,31 @@ interface Serverless {
   readonly service: {
     readonly provider: {
       readonly compiledCloudFormationTemplate: { readonly Resources: Record<string, object> }
+      readonly deploymentBucket?: string
+      readonly shouldNotDeploy?: boolean
       readonly vpc?: unknown
       readonly iam?: { readonly role?: { readonly permissionsBoundary?: unknown; readonly statements?: readonly unknown[] } }
     }
+    readonly service: string
     getFunction(name: string): FunctionObject
   }
   extendConfiguration(path: readonly string[], value: unknown): void
-  getProvider(name: 'aws'): { readonly naming: Naming }
+  getProvider(name: 'aws'): Provider
+}
+
+interface Provider {
+  readonly naming: Naming
+  getDeploymentPrefix(): string
+  getStage(): string
+  getServerlessDeploymentBucketName(): Promise<string>
+  getAwsSdkV3Config(): Promise<object>
 }
 
 interface Naming {
   getNormalizedFunctionName(name: string): string
   getLambdaLogicalId(name: string): string
   getLogGroupName(functionName: string): string
+  getDeploymentBucketLogicalId(): string
 }
 
 interface FunctionObject {
@@ -79,6 +93,7 @@ export default class SluicePlugin {
       'before:package:createDeploymentArtifacts': () => this.#buildAll(),
       'before:package:function:package': () => this.#buildOne(this.#options.function),
       'package:compileEvents': () => this.#addResources(),
+      'after:aws:deploy:deploy:uploadArtifacts': () => this.#uploadObservability(),
       'before:invoke:local:invoke': () => this.#prepareInvocation(),
       'after:invoke:local:invoke': () => leaveSoon(),
     }
@@ -180,6 +195,54 @@ export default class SluicePlugin {
       )
     }
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
+    if (settings !== undefined) Object.assign(Resources, this.#observability(settings))
+    const problems = templateProblems({ Resources })
+    if (problems.length > 0) throw this.#error(problems.join('\n'), 'SLUICE_TEMPLATE')
+  }
+
+  #observability(settings: SluiceSettings): Readonly<Record<string, object>> {
+    const { alarms = {}, dashboards = true } = settings
+    const naming = this.#naming
+    const watched = this.#scenarios.map(({ scenario }) => ({
+      scenario,
+      functionName: this.#serverless.service.getFunction(scenario.name).name,
+      logicalName: naming.getNormalizedFunctionName(scenario.name),
+      deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
+    }))
+    const template = observabilityTemplate(watched, { alarms, dashboards })
+    if (template === undefined) return {}
+    const problems = templateProblems(template)
+    if (problems.length > 0) throw this.#error(problems.join('\n'), 'SLUICE_TEMPLATE')
+    const text = JSON.stringify(template)
+    writeFileSync(join(this.#serverless.serviceDir, observabilityFile), text)
+    const bucket = this.#serverless.service.provider.deploymentBucket ?? { Ref: naming.getDeploymentBucketLogicalId() }
+    const alarmTopic = alarms === false ? undefined : alarms.topic
+    return { SluiceObservability: nestedStack(bucket, templateKey(this.#deploymentFolder, text), alarmTopic) }
+  }
+
+  /** The nested stack's template goes where the parent's goes, and is removed with it. */
+  async #uploadObservability(): Promise<void> {
+    const file = join(this.#serverless.serviceDir, observabilityFile)
+    if (this.#serverless.service.provider.shouldNotDeploy || !existsSync(file)) return
+    const text = readFileSync(file, 'utf8')
+    const provider = this.#serverless.getProvider('aws')
+    // Serverless' own client, found from where Serverless finds it.
+    const require = createRequire(import.meta.url)
+    const { S3Client, PutObjectCommand } = createRequire(require.resolve('osls/package.json'))('@aws-sdk/client-s3')
+    const s3 = new S3Client(await provider.getAwsSdkV3Config())
+    await s3.send(
+      new PutObjectCommand({
+        Bucket: await provider.getServerlessDeploymentBucketName(),
+        Key: templateKey(this.#deploymentFolder, text),
+        Body: text,
+        ContentType: 'application/json',
+      }),
+    )
+  }
+
+  get #deploymentFolder(): string {
+    const provider = this.#serverless.getProvider('aws')
+    return `${provider.getDeploymentPrefix()}/${this.#serverless.service.service}/${provider.getStage()}`
   }
 
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
@@ -272,6 +335,22 @@ function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: Sl
     )
   }
   return problems
+}
+
+const observabilityFile = '.serverless/sluice-observability.json'
+
+/** CloudFormation's limits for one template. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const mostResources = 500
+const longestTemplate = 1_000_000
+
+function templateProblems(template: { readonly Resources: object }): readonly string[] {
+  const count = Object.keys(template.Resources).length
+  const { length } = JSON.stringify(template)
+  const cure = 'Split the service: move some files of functions/ to a second one.'
+  return [
+    ...(count > mostResources ? [`A template has ${count} resources, and CloudFormation takes ${mostResources}. ${cure}`] : []),
+    ...(length > longestTemplate ? [`A template has ${length} characters, and CloudFormation takes 1 MB. ${cure}`] : []),
+  ]
 }
 
 /** All inline policies of a role together. */

@@ -6,6 +6,9 @@ export interface SluiceSettings {
   readonly bootstrapServers: unknown
   readonly redis?: unknown
   readonly deadLetterTopic?: string
+  /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
+  readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
+  readonly dashboards?: boolean
   readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
 }
 
@@ -19,6 +22,20 @@ export const settingsSchema = {
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
     redis: intrinsicOr({ pattern: '^rediss?://.+$' }),
     deadLetterTopic: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$' },
+    alarms: {
+      anyOf: [
+        { const: false },
+        {
+          type: 'object',
+          properties: {
+            topic: intrinsicOr({ pattern: '^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$' }),
+            lag: { type: 'integer', minimum: 1 },
+          },
+          additionalProperties: false,
+        },
+      ],
+    },
+    dashboards: { type: 'boolean' },
     vpc: {
       type: 'object',
       properties: {

@@ -24,12 +24,21 @@ test('a first deploy uploads each function and the template, and updates the sta
     SLS_AWS_MONITORING_FREQUENCY: '10',
   })
   expect([code, output]).toEqual([0, expect.stringContaining('Service deployed')])
-  const uploaded = new Map([...aws.objects].map(([key, bytes]) => [key.split('/').at(-1)!, bytes]))
+  const uploaded = new Map(
+    [...aws.objects].map(([key, bytes]) => [
+      key
+        .split('/')
+        .at(-1)!
+        .replace(/-[0-9a-f]{16}\./, '.'),
+      bytes,
+    ]),
+  )
   expect([...uploaded.keys()].sort()).toEqual([
     'compiled-cloudformation-template.json',
     'large-transactions.zip',
     'next-best-action.zip',
     'serverless-state.json',
+    'sluice-observability.json',
     'telecom-campaign.zip',
   ])
   const { Resources } = JSON.parse(uploaded.get('compiled-cloudformation-template.json')!.toString('utf8'))

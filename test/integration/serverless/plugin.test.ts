@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { copyService, type Service } from './service.ts'
+import { templateProblems } from '../../infra/template-schema.ts'
+import { copyService, type Resource, type Service } from './service.ts'
 
 const services: Service[] = []
 afterAll(() => {
@@ -86,6 +87,7 @@ describe('the service, offline and without credentials', () => {
     })
     // Each function has its own role; the shared one, whose statements osls piles up, is not made.
     expect(resources).not.toHaveProperty('IamRoleLambdaExecution')
+    expect(templateProblems(templateOf(service))).toEqual([])
   })
 
   test('a file dropped into functions/ adds a function, and changes nothing else', async () => {
@@ -114,8 +116,13 @@ describe('the service, offline and without credentials', () => {
       Environment: { Variables: { SLUICE_KAFKA: 'b-1.sluice.example:9092,b-2.sluice.example:9092' } },
     })
     expect(JSON.stringify(added1('AWS::Lambda::Function'))).not.toContain('SLUICE_REDIS')
+    // What watches it stands in the nested stack, whose template is named by its content.
+    const nested = JSON.parse(readFileSync(service.path('.serverless/sluice-observability.json'), 'utf8'))
+    expect(Object.keys(nested.Resources).filter(id => id.startsWith('DroppedDashin'))).toHaveLength(7)
+    expect(before['SluiceObservability']).not.toEqual(after['SluiceObservability'])
     // The S3 keys have the time of the packaging in them; Lambda's versions follow the content.
-    expect(withoutKeys(Object.fromEntries(Object.keys(before).map(id => [id, after[id]])))).toEqual(withoutKeys(before))
+    const { SluiceObservability: _, ...others } = before
+    expect(withoutKeys(Object.fromEntries(Object.keys(others).map(id => [id, after[id]])))).toEqual(withoutKeys(others))
     expect(zipsOf(service).every((zip, i) => zip.equals(zips[i]!))).toBe(true)
   })
 
@@ -189,6 +196,44 @@ test('of a cluster that CloudFormation knows, ARNs are put together there', asyn
   const mapping = Object.values(service.resources()).find(({ Type }) => Type === 'AWS::Lambda::EventSourceMapping')!
   expect(mapping.Properties['EventSourceArn']).toEqual({ 'Fn::ImportValue': 'msk-cluster' })
 })
+
+test('60 scenarios in one service stay within what CloudFormation and IAM take', async () => {
+  const service = newService()
+  for (let i = 0; i < 57; i++) {
+    const name = `scenario-with-a-rather-long-name-${i}`
+    writeFileSync(service.path(`functions/${name}.yml`), droppedIn.replace('scenario: dropped-in', `scenario: ${name}`))
+  }
+  expect((await service.serverless(['package'])).code).toBe(0)
+  const template = templateOf(service)
+  const nested = JSON.parse(readFileSync(service.path('.serverless/sluice-observability.json'), 'utf8')) as Template
+  expect(Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function')).toHaveLength(60)
+  expect(Object.keys(nested.Resources)).toHaveLength(60 * 7)
+  for (const one of [template, nested]) {
+    expect(Object.keys(one.Resources).length).toBeLessThanOrEqual(500)
+    expect(Object.keys(one.Outputs ?? {}).length).toBeLessThanOrEqual(200)
+    expect(JSON.stringify(one).length).toBeLessThan(1_000_000)
+    expect(templateProblems(one)).toEqual([])
+  }
+  const roles = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Role')
+  expect(Math.max(...roles.map(role => JSON.stringify(role.Properties['Policies']).length))).toBeLessThan(10_240)
+})
+
+test('without alarms and dashboards nothing is nested', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('sluice:\n', 'sluice:\n  alarms: false\n  dashboards: false\n'))
+  expect((await service.serverless(['package'])).code).toBe(0)
+  expect(service.resources()).not.toHaveProperty('SluiceObservability')
+})
+
+interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>
+  readonly Outputs?: Readonly<Record<string, unknown>>
+}
+
+function templateOf(service: Service): Template {
+  return JSON.parse(readFileSync(service.path('.serverless/cloudformation-template-update-stack.json'), 'utf8'))
+}
 
 function zipsOf(service: Service): readonly Buffer[] {
   return ['large-transactions', 'next-best-action', 'telecom-campaign'].map(name =>
