@@ -7,8 +7,8 @@ import { bundleScenario } from '../lib/compiler/bundle.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
 
-/** A cold start reads, parses and compiles every byte. The real build is minified; most of it is the Redis client. */
-const limitBytes = { real: 300_000, embedded: 150_000 } as const
+/** A cold start reads, parses and compiles every byte. The real build is minified; most of it is the Redis client, logins at Kafka are 18 KB. */
+const limitBytes = { real: 320_000, embedded: 150_000 } as const
 
 const ofBuildTime =
   /(^|\/)lib\/(scenario|compiler|cli|emulator)\/|(^|\/)lib\/language\/(?!standard\/)|node_modules\/(yaml|esbuild|osls|@bufbuild\/cel)\//

@@ -18,6 +18,10 @@ export interface KafkaOptions {
   readonly folder?: string
   /** Further settings of server.properties. */
   readonly settings?: Readonly<Record<string, string | number>>
+  /** More ways in, beside the plain one that tests administer by: names (capitals) with their security protocol. */
+  readonly listeners?: Readonly<Record<string, 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'>>
+  /** Users that log in by SCRAM-SHA-256 and SCRAM-SHA-512: name and password. */
+  readonly scramUsers?: Readonly<Record<string, string>>
 }
 
 export interface LocalBroker {
@@ -36,6 +40,8 @@ export interface LocalBroker {
 export interface LocalKafka extends LocalBroker {
   readonly bootstrapServers: string
   readonly brokers: readonly LocalBroker[]
+  /** Addresses of the further listeners of the first broker, by name. */
+  readonly listeners: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -61,7 +67,10 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
   const folder = options.folder ?? join(sluiceFolder, 'run', `kafka-${name}`)
   const temporary = options.folder === undefined
   const count = options.brokerCount ?? 1
-  const ports = await freePorts(2 * count)
+  const names = Object.keys(options.listeners ?? {})
+  const ports = await freePorts((2 + names.length) * count)
+  const listenersOf = (node: number) =>
+    names.map((name, n) => ({ name, protocol: options.listeners![name]!, port: ports[(2 + n) * count + node]! }))
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
   const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[count + i]}`).join(',')
   const nodes = Array.from({ length: count }, (_, i) => {
@@ -73,6 +82,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
       controller: ports[count + i]!,
       voters,
       folder: nodeFolder,
+      listeners: listenersOf(i),
       settings: options.settings ?? {},
     })
     return new Node({
@@ -84,7 +94,9 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
     })
   })
   try {
-    await Promise.all(nodes.map(node => node.prepare({ clusterId, feature: transactionFeature(options) })))
+    await Promise.all(
+      nodes.map(node => node.prepare({ clusterId, format: [...transactionFeature(options), ...scramRecords(options)] })),
+    )
     await Promise.all(nodes.map(node => node.start()))
   } catch (error) {
     await Promise.all(nodes.map(node => node.kill()))
@@ -94,6 +106,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
   return {
     bootstrapServers: nodes.map(node => node.address).join(','),
     brokers: nodes,
+    listeners: Object.fromEntries(listenersOf(0).map(({ name, port }) => [name, `127.0.0.1:${port}`])),
     address: first.address,
     get pid() {
       return first.pid
@@ -137,12 +150,12 @@ class Node implements LocalBroker {
     return this.#service?.pid ?? -1
   }
 
-  async prepare({ clusterId, feature }: { readonly clusterId: string; readonly feature: readonly string[] }): Promise<void> {
+  async prepare({ clusterId, format }: { readonly clusterId: string; readonly format: readonly string[] }): Promise<void> {
     if (existsSync(this.#propertiesFile)) return
     mkdirSync(this.#options.folder, { recursive: true })
     writeFileSync(this.#propertiesFile, this.#options.settings)
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile, ...feature]
-    await run('java', [...javaFlags, '-cp', this.#options.jars, ...format])
+    const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile]
+    await run('java', [...javaFlags, '-cp', this.#options.jars, ...tool, ...format])
   }
 
   async start(): Promise<void> {
@@ -204,6 +217,12 @@ function transactionFeature({ version, transactionVersion }: KafkaOptions): read
   return version?.startsWith('3.') ? [] : ['--feature', `transaction.version=${transactionVersion ?? 2}`]
 }
 
+function scramRecords({ scramUsers = {} }: KafkaOptions): readonly string[] {
+  return Object.entries(scramUsers).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(kind => ['--add-scram', `${kind}=[name=${name},password=${password}]`]),
+  )
+}
+
 // CPU until the first produce: 3.4 s with Java's defaults, 1.9 s with these.
 const javaFlags = [
   '-Xms64m',
@@ -223,18 +242,21 @@ function properties(options: {
   readonly controller: number
   readonly voters: string
   readonly folder: string
+  readonly listeners: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
   readonly settings: Readonly<Record<string, string | number>>
 }): string {
-  const { id, count, broker, controller } = options
+  const { id, count, broker, controller, listeners } = options
+  const further = listeners.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join('')
+  const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('')
   const inSync = Math.max(1, count - 1)
   const all = {
     'process.roles': 'broker,controller',
     'node.id': id,
     'controller.quorum.voters': options.voters,
-    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}${further}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}${further}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'log.dirs': join(options.folder, 'data'),
     // A topic that is made by itself hides a misspelt name.
     'auto.create.topics.enable': 'false',

@@ -5,6 +5,7 @@ import { runtimeError } from '../runtime/errors.ts'
 import type { Log, World } from '../runtime/handler.ts'
 import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
 import { createKafka } from './kafka/producer.ts'
+import { compressionFrom, securityFrom } from './kafka/security.ts'
 import { counted, createMetrics } from './metrics.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
@@ -20,6 +21,8 @@ export function realWorld(
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),
       clientId: `sluice.${plan.scenario}`,
+      security: securityFrom(env),
+      compression: compressionFrom(env),
     }),
     redis: connectStore
       ? counting(

@@ -2,15 +2,9 @@
 // connections Produce and TxnOffsetCommit of one transaction clash in the broker's verification (event-source-mapping.md 4.5).
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { meaningOf } from './codes.ts'
-import {
-  type Address,
-  addressText,
-  type Connection,
-  type ConnectionOptions,
-  openConnection,
-  TransportError,
-} from './connection.ts'
+import { type Connection, type ConnectionOptions, openConnection } from './connection.ts'
 import { findCoordinator, metadata } from './messages.ts'
+import { type Address, addressText, TransportError } from './socket.ts'
 
 export interface ClusterOptions extends ConnectionOptions {
   readonly bootstrap: readonly Address[]

@@ -1,23 +1,30 @@
 // One connection to one broker: requests are pipelined, answers come in the same order. It is used by all partitions of the container; a
 // connection that failed in any way is never used again, since a late answer or a half-written request would be taken for another's.
-import { connect, type Socket } from 'node:net'
-import { type Api, type ApiName, type ApiVersions, apiVersions } from './messages.ts'
+import type { Socket } from 'node:net'
+import { nameOf } from './codes.ts'
+import {
+  type Api,
+  type ApiName,
+  type ApiVersions,
+  apiVersions,
+  type SaslAnswer,
+  saslAuthenticate,
+  saslHandshake,
+} from './messages.ts'
+import { LoginFailed, type SaslConversation } from './sasl.ts'
+import { type Address, addressText, openSocket, type SocketOptions, TransportError } from './socket.ts'
 import { Reader, Writer } from './wire.ts'
 
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-export interface ConnectionOptions {
+export interface ConnectionOptions extends SocketOptions {
   readonly clientId: string
+  /** For the socket, TLS and the login together. */
   readonly connectTimeoutMs: number
   /** Sees every request before it is sent and every answer once it is read: for counting round trips, and for faults in tests. */
   readonly observe?: ((call: Call) => void) | undefined
-  /** The seam for TLS. The socket may still be connecting. */
-  readonly openSocket?: ((address: Address) => Socket) | undefined
-  /** The seam for SASL: runs when the versions are known, before anything else is sent. */
-  readonly authenticate?: ((connection: Connection) => Promise<void>) | undefined
+  /** The conversation of one login, with fresh secrets. */
+  readonly login?: (() => Promise<SaslConversation>) | undefined
+  /** Hears of a refused login, so that the next one reads its secrets anew: they may have been rotated. */
+  readonly loginRefused?: (() => void) | undefined
 }
 
 export interface Call {
@@ -27,39 +34,33 @@ export interface Call {
   readonly address: Address
 }
 
-/** The broker did not answer: whether it has seen the request is unknown. */
-export class TransportError extends Error {
-  override readonly name = 'TransportError'
-  readonly address: Address
-  constructor(address: Address, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.address = address
-  }
-}
-
 /** The broker answered that it cannot do what we need; another attempt gives the same. */
 export class UnsupportedError extends Error {
   override readonly name = 'UnsupportedError'
 }
 
 export async function openConnection(address: Address, options: ConnectionOptions, timeoutMs: number): Promise<Connection> {
-  const startMs = Date.now()
-  const boundMs = Math.max(1, Math.min(options.connectTimeoutMs, timeoutMs))
-  const socket =
-    options.openSocket?.(address) ?? connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true })
-  await connected(socket, address, boundMs)
+  const endMs = Date.now() + Math.max(1, Math.min(options.connectTimeoutMs, timeoutMs))
+  const remainingMs = () => Math.max(1, endMs - Date.now())
+  const socket = await openSocket(address, options, remainingMs())
   const connection = new Connection(socket, address, options)
   try {
-    await connection.handshake(Math.max(1, boundMs - (Date.now() - startMs)))
-    await options.authenticate?.(connection)
+    await connection.handshake(remainingMs())
+    await connection.login(remainingMs())
   } catch (error) {
     connection.close()
     if (!(error instanceof TransportError)) throw error
-    const detail =
-      'The port is open, but does not talk as a Kafka listener without encryption does: it may expect TLS or SASL, or be another service'
-    throw new TransportError(address, `${error.message}. ${detail}`, { cause: error })
+    throw new TransportError(address, `${error.message}. ${likelyCause(error, options)}`, { cause: error })
   }
   return connection
+}
+
+function likelyCause(error: TransportError, { tls }: ConnectionOptions): string {
+  if (/certificate required|bad certificate|handshake failure|unknown ca/i.test(error.message))
+    return 'The listener wants a client certificate that it trusts: set SLUICE_KAFKA_CERTIFICATE and SLUICE_KAFKA_KEY'
+  const spoken = tls === undefined ? 'without encryption' : 'with TLS'
+  const other = tls === undefined ? 'it may expect TLS or SASL' : 'it may expect a client certificate'
+  return `The port is open, but does not talk as a Kafka listener ${spoken} does: ${other}, or be another service`
 }
 
 export class Connection {
@@ -71,6 +72,11 @@ export class Connection {
   #nextCorrelationId = 1
   #failure: TransportError | undefined
   #lastUsedMs = Date.now()
+  /** By the wall clock, which runs on while a container is frozen. */
+  #loginEndsMs = Number.POSITIVE_INFINITY
+  #renewal: Promise<void> | undefined
+  /** Something else than the versions was answered: whoever listens there takes us as we are. */
+  #accepted = false
   #chunks: Buffer[] = []
   #chunkBytes = 0
 
@@ -80,7 +86,7 @@ export class Connection {
     this.#options = options
     socket.on('data', chunk => this.#receive(chunk as Buffer))
     socket.on('error', error => this.#fail(`the connection to ${addressText(address)} broke: ${error.message}`, error))
-    socket.on('close', () => this.#fail(`${addressText(address)} closed the connection`))
+    socket.on('close', () => this.#fail(this.#closedMessage()))
   }
 
   get alive(): boolean {
@@ -114,6 +120,17 @@ export class Connection {
     request: Request,
     options: { readonly timeoutMs: number; readonly newest?: number | undefined },
   ): Promise<Response> {
+    if (this.#renewal === undefined && Date.now() >= this.#loginEndsMs && this.alive) this.#renew(options.timeoutMs)
+    // Between the messages of a login the broker takes nothing else.
+    if (this.#renewal !== undefined) return this.#renewal.then(() => this.#sendNow(api, request, options))
+    return this.#sendNow(api, request, options)
+  }
+
+  #sendNow<Request, Response>(
+    api: Api<Request, Response>,
+    request: Request,
+    options: { readonly timeoutMs: number; readonly newest?: number | undefined },
+  ): Promise<Response> {
     return this.#exchange(
       api,
       request,
@@ -126,6 +143,65 @@ export class Connection {
     this.#broker = await this.send(apiVersions, software, { timeoutMs })
     if (this.#broker.code !== 0)
       throw new UnsupportedError(`${addressText(this.address)} is older than Kafka 3.0, which is needed`)
+  }
+
+  /** Logs in, if a login is configured. Throws LoginFailed. */
+  async login(timeoutMs: number): Promise<void> {
+    if (this.#options.login === undefined) return
+    const endMs = Date.now() + timeoutMs
+    const remainingMs = () => Math.max(1, endMs - Date.now())
+    const place = addressText(this.address)
+    try {
+      const conversation = await this.#options.login()
+      const { mechanism } = conversation
+      const answer = await this.#exchange(saslHandshake, { mechanism }, 1, remainingMs())
+      if (answer.code === illegalSaslState)
+        throw new LoginFailed(
+          `${place} wants no login: it is a listener without SASL, set SLUICE_KAFKA_SECURITY to plaintext or tls`,
+        )
+      if (answer.code !== 0)
+        throw new LoginFailed(`${place} offers the logins ${answer.mechanisms.join(', ')}, and not ${mechanism}`)
+      for (let words: string | undefined = await conversation.first(); words !== undefined; ) {
+        const sentMs = Date.now()
+        const said: SaslAnswer = await this.#exchange(
+          saslAuthenticate,
+          { bytes: Buffer.from(words) },
+          saslAuthenticate.newest,
+          remainingMs(),
+        )
+        if (said.code !== 0) {
+          const why = said.message === null || said.message === '' ? nameOf(said.code) : said.message
+          throw new LoginFailed(`${place} refused the login with ${mechanism}: ${why}`)
+        }
+        if (said.sessionLifetimeMs > 0) this.#loginEndsMs = sentMs + said.sessionLifetimeMs * renewalShare
+        words = await conversation.next(said.bytes.toString()).catch((error: Error) => {
+          throw new LoginFailed(`the login with ${mechanism} at ${place} failed: ${error.message}`, { cause: error })
+        })
+      }
+    } catch (error) {
+      if (error instanceof LoginFailed) this.#options.loginRefused?.()
+      throw error
+    }
+  }
+
+  /** KIP-368: a login ends after the time that the broker set; on the same connection it is renewed, before something is sent. */
+  #renew(timeoutMs: number): void {
+    this.#loginEndsMs = Number.POSITIVE_INFINITY
+    this.#renewal = this.login(timeoutMs)
+      .catch(error => {
+        this.close()
+        throw error
+      })
+      .finally(() => {
+        this.#renewal = undefined
+      })
+  }
+
+  #closedMessage(): string {
+    const place = addressText(this.address)
+    if (this.#accepted || this.#options.login !== undefined || this.#broker.versions.size === 0)
+      return `${place} closed the connection`
+    return `${place} closed the connection at the first request: the listener expects a login (SASL), set SLUICE_KAFKA_SECURITY`
   }
 
   /** Whether the broker still answers: after a freeze a connection may be dead without a sign. */
@@ -150,13 +226,8 @@ export class Connection {
   ): Promise<Response> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const correlationId = this.#nextCorrelationId++
-    const writer = new Writer(256)
-      .int32(0)
-      .int16(api.key)
-      .int16(version)
-      .int32(correlationId)
-      .shortString(this.#options.clientId)
-      .noTags()
+    const writer = new Writer(256).int32(0).int16(api.key).int16(version).int32(correlationId).shortString(this.#options.clientId)
+    if (api.flexible !== false) writer.noTags()
     api.encode(writer, request, version)
     const bytes = writer.bytes()
     bytes.writeInt32BE(bytes.length - 4, 0)
@@ -171,8 +242,9 @@ export class Connection {
         reject,
         answer: reader => {
           // The header of this one answer kept its first form, so that any client can read it.
-          if (api.key !== apiVersions.key) reader.tags()
+          if (api.key !== apiVersions.key && api.flexible !== false) reader.tags()
           const response = api.decode(reader, version)
+          if (api.key !== apiVersions.key) this.#accepted = true
           this.#options.observe?.({ ...call, phase: 'answer' })
           resolve(response)
         },
@@ -255,57 +327,11 @@ interface Pending {
   readonly answer: (reader: Reader) => void
 }
 
+/** A login is renewed when so much of its time is over; the rest is for requests under way. */
+const renewalShare = 0.85
+const illegalSaslState = 34
+
 const software = { software: 'sluice', softwareVersion: '0' }
 
 /** None of our answers comes near; a larger number is text or TLS that was read as a length. */
 const largestAnswerBytes = 100 * 1024 * 1024
-
-export function addressText({ host, port }: Address): string {
-  return `${host}:${port}`
-}
-
-function connected(socket: Socket, address: Address, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => fail(new Error(`no connection within ${Math.round(timeoutMs)} ms`), causeByCode.ETIMEDOUT),
-      timeoutMs,
-    )
-    socket.once('connect', opened)
-    socket.once('error', failed)
-
-    function opened() {
-      clearTimeout(timer)
-      socket.off('error', failed)
-      resolve()
-    }
-    function failed(error: NodeJS.ErrnoException) {
-      fail(error, causeByCode[error.code ?? ''])
-    }
-    function fail(error: Error, likelyCause = 'Check the address and the network between') {
-      clearTimeout(timer)
-      socket.off('connect', opened)
-      socket.on('error', () => undefined)
-      socket.destroy()
-      reject(
-        new TransportError(address, `${addressText(address)} cannot be reached (${reasonOf(error)}). ${likelyCause}`, {
-          cause: error,
-        }),
-      )
-    }
-  })
-}
-
-/** Node gathers the failures of a name's several addresses in one error without a text. */
-function reasonOf(error: Error): string {
-  return error.message || (error as NodeJS.ErrnoException).code || error.name
-}
-
-const causeByCode: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'The name has no address: it is misspelt, or this network does not resolve it (a private zone of another VPC)',
-  EAI_AGAIN: 'The name service did not answer: the function may be in a subnet without DNS',
-  ECONNREFUSED:
-    'Nothing listens there: the broker is down, or the port is wrong (MSK: 9092 plaintext, 9094 TLS, 9096 SCRAM, 9098 IAM)',
-  ETIMEDOUT: 'Usually the security group of the brokers does not admit this port, or the subnet has no route to them',
-  EHOSTUNREACH: 'There is no route to this address from here',
-  ENETUNREACH: 'There is no route to this address from here',
-}

@@ -3,12 +3,16 @@
 import { Fenced, RecordTooLarge, RetryableError } from '../../runtime/ports.ts'
 import { BrokerError } from './cluster.ts'
 import { meaningOf, nameOf, unstableOffsets } from './codes.ts'
-import { TransportError, UnsupportedError } from './connection.ts'
+import { UnsupportedError } from './connection.ts'
+import { LoginFailed } from './sasl.ts'
+import { TransportError } from './socket.ts'
 
 const nothingWritten = 'Nothing was written, the batch comes again.'
 
 export const kafkaErrors = {
   'kafka-unreachable': `{detail}. ${nothingWritten}`,
+  'kafka-login': `Kafka did not let us in: {detail}. ${nothingWritten} Check the login (SLUICE_KAFKA_SECURITY), its secrets, and that this user or role exists on the cluster.`,
+  'kafka-secrets': `The secrets of the login at Kafka cannot be had: {detail}. ${nothingWritten}`,
   'kafka-unavailable': `Kafka cannot do {api} of {subject} at present: {code}. ${nothingWritten} If it persists, a broker is down, a partition has no leader, or too few of its replicas are in sync.`,
   'kafka-unknown-topic': `Kafka has no topic "{topic}". ${nothingWritten} Create the topic, or correct its name in the scenario; topics are never created by writing to them. Where it exists, the function may lack the right to see it (kafka-cluster:DescribeTopic).`,
   'kafka-unknown-partition': `Topic "{topic}" has {count} partitions, and an output is meant for partition {partition}. ${nothingWritten} Correct the partition in the scenario, or add partitions to the topic.`,
@@ -50,6 +54,7 @@ export class TimeUp extends Error {
 export function toPortError(error: unknown, owner: { readonly transactionalId: string; readonly epoch: number }): Error {
   if (error instanceof Fenced || error instanceof RetryableError || error instanceof RecordTooLarge) return error
   if (error instanceof TransportError) return kafkaError('kafka-unreachable', { detail: error.message }, error)
+  if (error instanceof LoginFailed) return kafkaError('kafka-login', { detail: error.message }, error)
   if (error instanceof UnsupportedError) return kafkaError('kafka-unsupported', { detail: error.message }, error)
   if (error instanceof TimeUp) return timeUpError(error)
   if (error instanceof BrokerError) return brokerError(error, owner)

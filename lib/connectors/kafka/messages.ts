@@ -8,12 +8,16 @@ export interface Api<Request, Response> {
   readonly name: ApiName
   readonly oldest: number
   readonly newest: number
+  /** False for the one message that never got the flexible encoding, neither in its header nor in its body. */
+  readonly flexible?: false
   readonly encode: (writer: Writer, request: Request, version: number) => void
   readonly decode: (reader: Reader, version: number) => Response
 }
 
 export type ApiName =
   | 'ApiVersions'
+  | 'SaslHandshake'
+  | 'SaslAuthenticate'
   | 'Metadata'
   | 'FindCoordinator'
   | 'InitProducerId'
@@ -75,6 +79,57 @@ export const apiVersions: Api<{ readonly software: string; readonly softwareVers
       },
     })
     return { code, versions, features }
+  },
+}
+
+/*
+  Request  1: mechanism: string (int16 length)
+  Response 1: error_code: int16, mechanisms: [string (int16 length)] (int32 count)
+*/
+export const saslHandshake: Api<
+  { readonly mechanism: string },
+  { readonly code: number; readonly mechanisms: readonly string[] }
+> = {
+  key: 17,
+  name: 'SaslHandshake',
+  oldest: 1,
+  newest: 1,
+  flexible: false,
+  encode: (writer, { mechanism }) => writer.shortString(mechanism),
+  decode(reader) {
+    const code = reader.int16()
+    const mechanisms = Array.from({ length: reader.int32() }, () => reader.raw(reader.int16()).toString('utf8'))
+    return { code, mechanisms }
+  },
+}
+
+export interface SaslAnswer {
+  readonly code: number
+  readonly message: string | null
+  readonly bytes: Buffer
+  /** 0: the login does not end. */
+  readonly sessionLifetimeMs: number
+}
+
+/*
+  Request  2: auth_bytes: bytes
+  Response 2: error_code: int16, error_message: string, auth_bytes: bytes, session_lifetime_ms: int64
+*/
+export const saslAuthenticate: Api<{ readonly bytes: Buffer }, SaslAnswer> = {
+  key: 36,
+  name: 'SaslAuthenticate',
+  oldest: 2,
+  newest: 2,
+  encode: (writer, { bytes }) => writer.byteArray(bytes).noTags(),
+  decode(reader) {
+    const answer = {
+      code: reader.int16(),
+      message: reader.string(),
+      bytes: reader.raw(reader.unsignedVarint() - 1),
+      sessionLifetimeMs: Number(reader.int64()),
+    }
+    reader.tags()
+    return answer
   },
 }
 

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deadline } from '../../runtime/ports.ts'
 import { BrokerError } from './cluster.ts'
 import { meaningOf } from './codes.ts'
-import { TransportError } from './connection.ts'
 import { TimeUp } from './errors.ts'
+import { TransportError } from './socket.ts'
 
 /** Back to back, most transactions of the old protocol meet CONCURRENT_TRANSACTIONS for a few ms. */
 const firstPauseMs = 1.5

@@ -17,7 +17,7 @@ import {
 } from '../../runtime/ports.ts'
 import { BrokerError, Cluster } from './cluster.ts'
 import { duplicateSequence, invalidTransactionState, meaningOf, worstOf } from './codes.ts'
-import { type Address, type Call, type Connection, TransportError } from './connection.ts'
+import type { Call, Connection, ConnectionOptions } from './connection.ts'
 import { kafkaError, toPortError } from './errors.ts'
 import {
   type Api,
@@ -34,6 +34,7 @@ import {
 import { partitionOf } from './partitioner.ts'
 import { Patience, Scope } from './patience.ts'
 import { batchHeaderBytes, type Compression, encodeBatch, recordBytes } from './records.ts'
+import { type Address, TransportError } from './socket.ts'
 
 export interface KafkaConfig {
   /** `host:port,host:port` */
@@ -56,8 +57,12 @@ export interface KafkaConfig {
   readonly progressTopic?: string
   readonly observe?: (call: Call) => void
   readonly openSocket?: (address: Address) => Socket
-  readonly authenticate?: (connection: Connection) => Promise<void>
+  /** TLS and login; none by default. */
+  readonly security?: Security | undefined
 }
+
+/** How to get in. `security.ts` reads it from the environment. */
+export type Security = Pick<ConnectionOptions, 'tls' | 'login' | 'loginRefused'>
 
 /** Connects at the first call. */
 export function createKafka(config: KafkaConfig): TransactionPort {
@@ -73,7 +78,7 @@ const defaultProgressPartitions = 32
 /** Of the time for a Produce request, what the leader may wait for its followers: its answer has to arrive before we give up. */
 const replicationShare = 0.8
 
-type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'authenticate' | 'bootstrapServers' | 'clientId'>>
+type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'security' | 'bootstrapServers' | 'clientId'>>
 
 export class TransactionalProducer implements TransactionPort {
   readonly #cluster: Cluster
@@ -82,7 +87,7 @@ export class TransactionalProducer implements TransactionPort {
   readonly #batchBytes = new Map<string, number>()
 
   constructor(config: KafkaConfig) {
-    const { bootstrapServers, clientId, observe, openSocket, authenticate, ...settings } = config
+    const { bootstrapServers, clientId, observe, openSocket, security, ...settings } = config
     this.#settings = {
       transactionTimeoutMs: 15_000,
       requestTimeoutMs: 5000,
@@ -97,7 +102,7 @@ export class TransactionalProducer implements TransactionPort {
     const { connectTimeoutMs, requestTimeoutMs } = this.#settings
     this.#cluster = new Cluster({
       bootstrap: parseAddresses(bootstrapServers),
-      ...{ clientId, connectTimeoutMs, requestTimeoutMs, observe, openSocket, authenticate },
+      ...{ clientId, connectTimeoutMs, requestTimeoutMs, observe, openSocket, ...security },
     })
   }
 

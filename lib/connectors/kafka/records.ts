@@ -4,7 +4,8 @@ import type { OutputRecord } from '../../runtime/ports.ts'
 import { crc32c } from './crc32c.ts'
 import { Writer } from './wire.ts'
 
-export type Compression = 'none' | 'gzip' | 'zstd'
+export const compressions = ['none', 'gzip', 'zstd'] as const
+export type Compression = (typeof compressions)[number]
 
 export interface BatchOwner {
   readonly producerId: bigint
