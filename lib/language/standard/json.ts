@@ -32,7 +32,8 @@ export function parseJsonExact(text: string): unknown {
       case '"': {
         const end = endOfString(text, token.index)
         next.lastIndex = end
-        value = JSON.parse(text.slice(token.index, end)) as string
+        const inner = text.slice(token.index + 1, end - 1)
+        value = inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner
         const container = open.at(-1)
         if (container !== undefined && !Array.isArray(container.value) && container.key === undefined) {
           container.key = value as string
@@ -69,8 +70,10 @@ function place(open: readonly Container[], root: unknown, value: unknown): unkno
   if (Array.isArray(container.value)) {
     container.value.push(value)
   } else {
+    const members = container.value as Record<string, unknown>
     // An own member even if it is called __proto__, as JSON.parse has it.
-    Object.defineProperty(container.value, container.key!, { value, configurable: true, enumerable: true, writable: true })
+    if (container.key !== '__proto__') members[container.key!] = value
+    else Object.defineProperty(members, container.key, { value, configurable: true, enumerable: true, writable: true })
     container.key = undefined
   }
   return root
