@@ -2,8 +2,8 @@
 import type { Checker } from './checker.ts'
 import { presentIfTrue } from './presence.ts'
 import type { Range } from './problem.ts'
+import { patternLack } from './regular-expression.ts'
 import { patternMistake } from './standard/pattern.ts'
-import { compilePattern } from './standard/re2.ts'
 import { parseDuration, parseTimestamp } from './standard/time.ts'
 import { isTimeZone } from './standard/zone.ts'
 import { nearest } from './suggestion.ts'
@@ -343,15 +343,11 @@ function checkMatches(checker: Checker, call: Call, target: Typed): Typed {
   if (call.args.length !== 1 || arg === undefined) return argumentCount(checker, call, 'matches("pattern")')
   const pattern = checker.valueOf(arg, string, 'The pattern of "matches"')
   if (pattern.kind === 'error') return pattern
-  if (pattern.kind !== 'constant') {
-    return checker.report(
-      'type-mismatch',
-      'The pattern of "matches" needs to be written out, so that it can be checked and compiled',
-      pattern.range,
-    )
-  }
-  if (compilePattern(pattern.value as string) === undefined) {
-    return checker.report('type-mismatch', 'This is no regular expression of RE2', pattern.range)
+  // What only the record knows is compiled when it runs; a record whose pattern is none fails.
+  if (pattern.kind !== 'constant') return checker.apply('matches', [target, pattern], bool, call.range)
+  const lack = patternLack(pattern.value as string)
+  if (lack !== undefined) {
+    return checker.report('literal-type', `${quoted(pattern.value as string)} is no regular expression: ${lack}`, pattern.range)
   }
   return { kind: 'matches', text: target, pattern: pattern.value as string, type: bool, missing: false, range: call.range }
 }
@@ -666,18 +662,52 @@ function argumentCount(checker: Checker, call: Call, form: string): Typed {
 }
 
 function unknownMethod(checker: Checker, call: Call, type: Type, names: readonly string[]): Typed {
-  for (const arg of call.args) checker.check(arg)
+  const otherName = Object.hasOwn(namesElsewhere, call.name) ? namesElsewhere[call.name]! : ''
+  // The first argument of a macro is a new name.
+  if (!Object.hasOwn(macros, otherName)) for (const arg of call.args) checker.check(arg)
   return checker.report('unknown-function', `${describeType(type)} has no function "${call.name}"`, call.nameRange, {
-    suggestion: nearest(call.name, names),
+    suggestion: names.includes(otherName) ? otherName : nearest(call.name, names),
   })
+}
+
+/** As other languages call them. */
+const namesElsewhere: Readonly<Record<string, string>> = {
+  length: 'size',
+  count: 'size',
+  toLowerCase: 'lowerAscii',
+  lower: 'lowerAscii',
+  toUpperCase: 'upperAscii',
+  upper: 'upperAscii',
+  includes: 'contains',
+  some: 'exists',
+  any: 'exists',
+  every: 'all',
+  strip: 'trim',
 }
 
 function refused(checker: Checker, call: Call, message: string): Typed {
   return checker.report('refused-function', message, call.nameRange)
 }
 
+/** What conversions and `size` are made of. */
+const needs: Readonly<Record<string, string>> = {
+  size: 'a text, a list or a map',
+  string: 'a number, a bool, a timestamp or a duration',
+  int: 'a number, a text or a timestamp',
+  double: 'a number or a text',
+  bool: 'a text, "true" or "false"',
+  timestamp: 'a text, or an int: seconds since 1970',
+  duration: 'a text as "168h"',
+}
+
 function noConversion(checker: Checker, name: string, arg: Typed, range: Range): Typed {
-  return checker.report('type-mismatch', `"${name}" cannot take ${describeType(arg.type)}`, range)
+  const needed = needs[name] ?? 'a number'
+  return checker.report('type-mismatch', `"${name}" needs ${needed}, found ${describeType(arg.type)}`, range)
+}
+
+/** A text of the user in a message; long ones are cut. */
+function quoted(text: string): string {
+  return text.length > 40 ? `"${text.slice(0, 39)}…"` : `"${text}"`
 }
 
 function constantInt(value: number, range: Range): Typed {

@@ -68,6 +68,7 @@ const { int, bool, string, double, duration } = fc.letrec<Record<'int' | 'bool' 
         format(['event.items.exists(i, i.quantity / (i.quantity - 1) > ', tie('int'), ' || ', tie('bool'), ')']),
         format(['(', tie('string'), ' in [', tie('string'), ', "PL"])']),
         fc.constant('(event.plan == "gold")'),
+        format([tie('string'), '.matches(', tie('string'), ')']),
         format(['(event.price * ', operator('2', '3', '-1'), ' > ', operator('10', '9.5'), ')']),
       ),
       string: fc.oneof(
