@@ -1,10 +1,12 @@
 // Parses and checks an expression: what the rest of sluice asks of the language at build time.
 import type { Checked, CheckOptions, Scope } from './checked.ts'
-import { Checker } from './checker.ts'
+import { Checker, isOptionalChain } from './checker.ts'
+import { findContradictions } from './contradiction.ts'
 import { DynamicChecker } from './dynamic-checker.ts'
 import { canFail } from './failing.ts'
 import { constantOf } from './interpreter.ts'
 import { parseExpression } from './parser.ts'
+import type { Expr } from './syntax.ts'
 import { childrenOf, pathOf, type Typed, type TypedNode } from './typed.ts'
 import type { Type } from './types.ts'
 
@@ -14,9 +16,11 @@ export function check(source: string, scope: Scope, options: CheckOptions = {}):
   const checker = scope.dynamic === true ? new DynamicChecker(source, scope) : new Checker(source, scope)
   let typed = checker.check(tree)
   if (options.expected !== undefined) typed = checker.expect(typed, options.expected, options.place)
-  if (typed.missing && options.allowMissing !== true) checker.reportMissing(typed)
+  if (typed.missing && (options.allowMissing !== true || isBareField(tree)))
+    checker.reportMissing(typed, { mayBeLeftOut: options.allowMissing === true })
   checker.problems.unshift(...problems)
   if (!checker.problems.some(({ severity }) => severity === 'error')) reportUntyped(checker, typed, scope)
+  if (scope.dynamic !== true && checker.problems.length === 0) checker.problems.push(...findContradictions(typed, source))
   const constant = checker.problems.some(({ severity }) => severity === 'error') ? undefined : constantOf(typed)
   return {
     source,
@@ -29,6 +33,11 @@ export function check(source: string, scope: Scope, options: CheckOptions = {}):
     ...(constant !== undefined && { constant }),
     problems: checker.problems,
   }
+}
+
+/** `event.country`, and not `event.?country`, which says that it may be missing. A name alone has no other form. */
+function isBareField(tree: Expr): boolean {
+  return tree.kind === 'select' && !isOptionalChain(tree)
 }
 
 /** What nobody can know the type of: `[].map(x, x + 1)`. Every other error node comes from an error told here, or where a name is declared. */

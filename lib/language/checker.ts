@@ -16,6 +16,8 @@ export class Checker {
   readonly source: string
   readonly #scope: Scope
   #present: Present
+  /** Told of once: what is said a second time of the same path has the same cause. */
+  readonly #toldMissing = new Set<string>()
   /** Variables of the loops around. */
   readonly #elements: { readonly name: string; readonly unique: string; readonly type: Type }[] = []
 
@@ -198,11 +200,19 @@ export class Checker {
     return { kind: 'apply', operation, args, type, missing: false, range }
   }
 
-  reportMissing(typed: Typed): Typed {
+  /** `mayBeLeftOut`: the place takes a missing value, where `.?` says that it is one. */
+  reportMissing(typed: Typed, place: { readonly mayBeLeftOut?: boolean } = {}): Typed {
+    const key = keyOf(typed)
+    if (key !== undefined && this.#toldMissing.has(key)) return this.error(typed.range)
+    if (key !== undefined) this.#toldMissing.add(key)
     const text = this.source.slice(typed.range.start, typed.range.end)
     const bare = text.replaceAll('.?', '.')
     const optional =
       typed.kind === 'field' ? `${this.source.slice(typed.target.range.start, typed.target.range.end)}.?${typed.field}` : text
+    if (place.mayBeLeftOut === true) {
+      const message = `"${bare}" may be missing; where it may be left out, it is written "${optional}"`
+      return this.report('may-be-missing', message, typed.range, { suggestion: optional })
+    }
     const message = `"${bare}" may be missing, and a value is needed here`
     const notes: ProblemNote[] = [
       { message: `Ask first, as in has(${bare}) && …, or give a value for the missing one: ${optional}.orValue(…)` },
@@ -247,8 +257,18 @@ export class Checker {
       const node: Typed = { kind: 'name', name, type: declaration.type, missing: false, range }
       return { ...node, missing: declaration.optional === true && !this.#present.has(keyOf(node)!) }
     }
+    return this.report('unknown-name', `Nothing is called "${name}" here`, range, this.#meantBy(name))
+  }
+
+  #meantBy(name: string): { suggestion?: string | undefined; notes?: readonly ProblemNote[] } {
+    if (/^(true|false)$/i.test(name)) return { suggestion: name.toLowerCase() }
     const names = [...this.#scope.names.keys(), ...this.#elements.map(candidate => candidate.name)]
-    return this.report('unknown-name', `Nothing is called "${name}" here`, range, { suggestion: nearest(name, names) })
+    const isConstant = /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(name)
+    const suggestion = isConstant ? undefined : nearest(name, names)
+    if (suggestion !== undefined) return { suggestion }
+    const event = this.#scope.names.get('event')?.type
+    if (event?.kind === 'object' && event.fields.has(name)) return { suggestion: `event.${name}` }
+    return isConstant ? { notes: [{ message: `A text stands in quotes: "${name}"` }] } : {}
   }
 
   #select(expr: Expr & { kind: 'select' }): Typed {
@@ -418,6 +438,8 @@ export class Checker {
   }
 
   #equality(expr: Expr & { kind: 'binary' }, operator: '==' | '!='): Typed {
+    const asked = this.#comparedWithNull(expr, operator)
+    if (asked !== undefined) return asked
     const [left, right] = this.unify(this.value(expr.left), this.value(expr.right))
     if (left.type.kind === 'error' || right.type.kind === 'error') return this.error(expr.range)
     if (!comparable(left.type, right.type)) return this.#incomparable(expr, left, right)
@@ -425,6 +447,23 @@ export class Checker {
     const isPlain = ['bool', 'int', 'double', 'string', 'enum', 'timezone', 'decimal', 'null'].includes(left.type.kind)
     const operation = isPlain ? (operator === '==' ? 'same' : 'different') : operator === '==' ? 'equals' : 'differs'
     return this.apply(operation, [left, right], types.bool, expr.range)
+  }
+
+  /** `event.country != null`: a missing value is no null, and is asked for by `has`. */
+  #comparedWithNull(expr: Expr & { kind: 'binary' }, operator: '==' | '!='): Typed | undefined {
+    const isNull = (side: Expr): boolean => side.kind === 'literal' && side.literal.type === 'null'
+    const compared = isNull(expr.right) ? expr.left : isNull(expr.left) ? expr.right : undefined
+    if (compared?.kind !== 'select') return undefined
+    const typed = this.check(compared)
+    const key = keyOf(typed)
+    if (!typed.missing || key === undefined || this.#toldMissing.has(key)) return undefined
+    this.#toldMissing.add(key)
+    const bare = this.source.slice(compared.range.start, compared.range.end).replaceAll('.?', '.')
+    // At its start YAML would take a "!" for a tag.
+    const absent = expr.range.start === 0 ? `(!has(${bare}))` : `!has(${bare})`
+    return this.report('may-be-missing', `"${bare}" may be missing, and what is missing is not compared with null`, expr.range, {
+      suggestion: operator === '==' ? absent : `has(${bare})`,
+    })
   }
 
   /** A text that is compared with a closed list of texts must be one of them. */
@@ -450,6 +489,17 @@ export class Checker {
     return false
   }
 
+  /** `getHours() >= 24` never holds, `getHours() >= 0` always does. */
+  #reportReach(compared: Typed, operator: '<' | '<=' | '>' | '>=', value: Typed, range: Range): void {
+    const reach = reachOf(compared)
+    if (reach === undefined || value.kind !== 'constant' || typeof value.value !== 'number') return
+    const limit = value.value
+    const holding = reach.values.filter(candidate => typeof candidate === 'number' && compareNumbers(candidate, operator, limit))
+    if (holding.length === 0) this.report('never-true', `This can never be true: ${reach.text}`, value.range)
+    if (holding.length === reach.values.length)
+      this.problems.push({ id: 'always-true', severity: 'warning', message: `This is always true: ${reach.text}`, range })
+  }
+
   #order(expr: Expr & { kind: 'binary' }, operator: '<' | '<=' | '>' | '>='): Typed {
     const [left, right] = this.unify(this.value(expr.left), this.value(expr.right))
     if (left.type.kind === 'error' || right.type.kind === 'error') return this.error(expr.range)
@@ -461,6 +511,8 @@ export class Checker {
         `${capitalized(describeType(left.type))} has no order, "${operator}" cannot compare it`,
         expr.range,
       )
+    this.#reportReach(left, operator, right, expr.range)
+    this.#reportReach(right, mirrored[operator], left, expr.range)
     return this.apply(`${prefix}${operator}`, [left, right], types.bool, expr.range)
   }
 
@@ -559,12 +611,27 @@ function reachOf(node: Typed): { readonly values: readonly unknown[]; readonly t
   return { values: weekdays, text: 'the pattern "EEE" gives Mon, Tue, Wed, Thu, Fri, Sat or Sun' }
 }
 
-function isOptionalChain(expr: Expr): boolean {
+export function isOptionalChain(expr: Expr): boolean {
   if (expr.kind === 'index') return expr.optional || isOptionalChain(expr.target)
   return expr.kind === 'select' && (expr.optional || isOptionalChain(expr.target))
 }
 
 const numberKinds = new Set(['int', 'double', 'decimal'])
+
+const mirrored = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const
+
+function compareNumbers(a: number, operator: '<' | '<=' | '>' | '>=', b: number): boolean {
+  switch (operator) {
+    case '<':
+      return a < b
+    case '<=':
+      return a <= b
+    case '>':
+      return a > b
+    case '>=':
+      return a >= b
+  }
+}
 
 function isNumberWidening(from: Type, to: Type): boolean {
   return from.kind === 'int' && (to.kind === 'double' || to.kind === 'decimal')

@@ -28,7 +28,7 @@ const binaryLevels: readonly (readonly BinaryOperator[])[] = [
 
 class Parser {
   readonly problems: Problem[] = []
-  readonly #tokens: readonly Token[]
+  readonly #tokens: Token[]
   readonly #source: string
   #next = 0
   #depth = 0
@@ -36,7 +36,7 @@ class Parser {
   #gaveUp = false
 
   constructor(tokens: readonly Token[], source: string) {
-    this.#tokens = tokens
+    this.#tokens = [...tokens]
     this.#source = source
   }
 
@@ -45,11 +45,12 @@ class Parser {
       return this.#error('An expression is missing here', this.#peek().range)
     }
     const tree = this.#expression()
-    if (this.#peek().kind !== 'end' && this.problems.length === 0) {
-      const rest = this.#peek()
-      this.#problem(`The expression ends before ${this.#describe(rest)}${otherWord(rest)}`, rest.range)
-    }
-    return tree
+    const rest = this.#peek()
+    if (rest.kind === 'end') return tree
+    if (this.problems.length === 0)
+      this.#problem(`The expression ends before ${this.#describe(rest)}${this.#otherSign()}`, rest.range)
+    // What was read is not all that was meant, so nothing is said of its type.
+    return { kind: 'error', range: { start: 0, end: this.#source.length } }
   }
 
   #expression(): Expr {
@@ -69,7 +70,7 @@ class Parser {
     const operators = binaryLevels[level]!
     const operands: Expr[] = [this.#binary(level + 1)]
     const found: Token[] = []
-    while (this.#isOperator(operators)) {
+    while (this.#isOperator(operators) || this.#takeWordFor(operators)) {
       if (level >= 2 && found.length >= maxChain) return this.#tooLong()
       found.push(this.#advance())
       operands.push(this.#binary(level + 1))
@@ -80,6 +81,14 @@ class Parser {
 
   #unary(): Expr {
     const token = this.#peek()
+    if (this.#isWordNot()) {
+      this.#problem(`"${this.#text(token)}" is written !`, token.range)
+      this.#advance()
+      return this.#nested((): Expr => {
+        const operand = this.#unary()
+        return { kind: 'unary', operator: '!', operand, range: { start: token.range.start, end: operand.range.end } }
+      })
+    }
     if (token.kind !== 'operator' || (token.text !== '!' && token.text !== '-')) return this.#member()
     this.#advance()
     // CEL's grammar takes a row of signs as one: two of them cancel.
@@ -148,6 +157,9 @@ class Parser {
   #primary(): Expr {
     const token = this.#peek()
     switch (token.kind) {
+      case 'mistake':
+        this.#advance()
+        return { kind: 'error', range: token.range }
       case 'literal':
         this.#advance()
         return { kind: 'literal', literal: token.literal, range: token.range }
@@ -172,6 +184,14 @@ class Parser {
   #parenthesized(): Expr {
     const open = this.#advance()
     const inner = this.#expression()
+    const comma = this.#peek()
+    if (this.#isText(',') && this.problems.length === 0) {
+      const elements: ListElement[] = [{ value: inner, optional: false }]
+      while (this.#take(',') && !this.#isText(')')) elements.push({ value: this.#expression(), optional: false })
+      const end = this.#peek().range.end
+      if (this.#expect(')', 'a closing ")"')) this.#problem('A list is written between [ and ]', { start: open.range.start, end })
+      return { kind: 'list', elements, range: { start: open.range.start, end: Math.max(comma.range.end, end) } }
+    }
     const close = this.#peek()
     this.#expect(')', 'a closing ")"')
     return { ...inner, range: { start: open.range.start, end: Math.max(inner.range.end, close.range.end) } }
@@ -270,6 +290,33 @@ class Parser {
     return token.kind === 'operator' && texts.includes(token.text)
   }
 
+  /** `a and b`: told, and read as `a && b`. */
+  #takeWordFor(operators: readonly string[]): boolean {
+    const token = this.#peek()
+    if (token.kind !== 'name' || token.quoted) return false
+    const symbol = symbolOfWord.get(token.text.toLowerCase())
+    if (symbol === undefined || !operators.includes(symbol)) return false
+    this.#problem(`The expression ends before "${token.text}"; "${token.text}" is written ${symbol}`, token.range)
+    this.#tokens[this.#next] = { kind: 'operator', text: symbol, range: token.range }
+    return true
+  }
+
+  /** `not x`: two names in a row are nothing else. */
+  #isWordNot(): boolean {
+    const token = this.#peek()
+    const following = this.#tokens[this.#next + 1]
+    if (token.kind !== 'name' || token.quoted || token.text.toLowerCase() !== 'not') return false
+    return following?.kind === 'name' || (following?.kind === 'literal' && following.range.start > token.range.end)
+  }
+
+  /** `3,55`: a comma where a decimal point is meant. */
+  #otherSign(): string {
+    const [before, comma, after] = this.#tokens.slice(this.#next - 1, this.#next + 2)
+    const isNumber = (token: Token | undefined): boolean => token?.kind === 'literal' && /^\d+$/.test(this.#text(token))
+    const isMeant = this.#isText(',') && isNumber(before) && isNumber(after) && before!.range.end === comma!.range.start
+    return isMeant && comma!.range.end === after!.range.start ? '; the decimal point is written "."' : ''
+  }
+
   #take(text: string): boolean {
     if (!this.#isText(text)) return false
     this.#advance()
@@ -331,13 +378,8 @@ function capitalized(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1)
 }
 
-function otherWord(token: Token): string {
-  if (token.kind !== 'name' || token.quoted) return ''
-  const symbols: ReadonlyMap<string, string> = new Map([
-    ['and', '&&'],
-    ['or', '||'],
-    ['is', '=='],
-  ])
-  const symbol = symbols.get(token.text.toLowerCase())
-  return symbol === undefined ? '' : `; "${token.text}" is written ${symbol}`
-}
+const symbolOfWord: ReadonlyMap<string, string> = new Map([
+  ['and', '&&'],
+  ['or', '||'],
+  ['is', '=='],
+])

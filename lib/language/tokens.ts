@@ -6,6 +6,8 @@ export type Token =
   | { readonly kind: 'name'; readonly text: string; readonly quoted: boolean; readonly range: Range }
   | { readonly kind: 'literal'; readonly literal: Literal; readonly range: Range }
   | { readonly kind: 'operator'; readonly text: string; readonly range: Range }
+  /** What was told to be no word of the language, where a value stands. */
+  | { readonly kind: 'mistake'; readonly range: Range }
   | { readonly kind: 'end'; readonly range: Range }
 
 const operators = [
@@ -67,8 +69,15 @@ export function tokenize(source: string): { readonly tokens: readonly Token[]; r
       at += digits.length
       const range = { start, end: at }
       const literal = numberLiteral(digits)
+      const letters = matchAt(name, source, at)
+      if (letters !== undefined && letters !== 'in') {
+        at += letters.length
+        problem(`"${source.slice(start, at)}" is no number${unitHint(digits, letters)}`, start, at)
+        tokens.push({ kind: 'mistake', range: { start, end: at } })
+        continue
+      }
       if (literal === undefined) problem(`The number ${digits} does not fit into 64 bits`, start, at)
-      tokens.push({ kind: 'literal', literal: literal ?? { type: 'int', value: 0n }, range })
+      tokens.push(literal === undefined ? { kind: 'mistake', range } : { kind: 'literal', literal, range })
       continue
     }
     const word = matchAt(name, source, at)
@@ -90,31 +99,68 @@ export function tokenize(source: string): { readonly tokens: readonly Token[]; r
       tokens.push({ kind: 'name', text: source.slice(start + 1, end), quoted: true, range: { start, end: at } })
       continue
     }
+    const quoted = curlyText.exec(source.slice(at))?.[0]
+    if (quoted !== undefined) {
+      at += quoted.length
+      problem(`A text stands between straight quotes: "${quoted.slice(1, -1)}"`, start, at)
+      tokens.push({ kind: 'literal', literal: { type: 'string', value: quoted.slice(1, -1) }, range: { start, end: at } })
+      continue
+    }
+    // Written as elsewhere, and meant beyond doubt: told once, then read as what was meant.
+    const foreign = foreignOperators.find(([written]) => source.startsWith(written, at))
+    if (foreign !== undefined) {
+      const [written, meant, told] = foreign
+      at += written.length
+      problem(told, start, at)
+      tokens.push({ kind: 'operator', text: meant, range: { start, end: at } })
+      continue
+    }
     const operator = operators.find(candidate => source.startsWith(candidate, at))
     if (operator !== undefined) {
       at += operator.length
       tokens.push({ kind: 'operator', text: operator, range: { start, end: at } })
       continue
     }
+    const half = halfOperators.find(([written]) => source.startsWith(written, at))
+    if (half !== undefined) {
+      at += 1
+      problem(half[2], start, at)
+      tokens.push({ kind: 'operator', text: half[1], range: { start, end: at } })
+      continue
+    }
     at += source.codePointAt(at)! > 0xffff ? 2 : 1
     const found = source.slice(start, at)
-    problem(`"${found}" has no meaning here${hintFor(found)}`, start, at)
+    problem(`"${found}" has no meaning here`, start, at)
   }
   tokens.push({ kind: 'end', range: { start: source.length, end: source.length } })
   return { tokens, problems }
 }
 
-function hintFor(found: string): string {
-  switch (found) {
-    case '=':
-      return '; two values are compared with =='
-    case '&':
-      return '; "and" is written &&'
-    case '|':
-      return '; "or" is written ||'
-    default:
-      return ''
-  }
+const noMeaning = (written: string, told: string): string => `"${written}" has no meaning here; ${told}`
+
+// The first that fits counts: `===` before `==`, and what CEL has as it is (undefined) before its parts.
+const foreignOperators: readonly (readonly [written: string, meant: string, told: string])[] = [
+  ['===', '==', noMeaning('===', 'two values are compared with ==')],
+  ['!==', '!=', noMeaning('!==', 'two values are compared with !=')],
+  ['<>', '!=', noMeaning('<>', 'two values differ with !=')],
+  ['=>', '>=', noMeaning('=>', '"at least" is written >=')],
+  ['=<', '<=', noMeaning('=<', '"at most" is written <=')],
+  ['≥', '>=', noMeaning('≥', '"at least" is written >=')],
+  ['≤', '<=', noMeaning('≤', '"at most" is written <=')],
+  ['≠', '!=', noMeaning('≠', 'two values differ with !=')],
+]
+const halfOperators: readonly (readonly [written: string, meant: string, told: string])[] = [
+  ['=', '==', noMeaning('=', 'two values are compared with ==')],
+  ['&', '&&', noMeaning('&', '"and" is written &&')],
+  ['|', '||', noMeaning('|', '"or" is written ||')],
+]
+
+const curlyText = /^(?:[“„”][^“”„"\n]*[“”]|[‘‚’][^‘’‚'\n]*[‘’])/
+
+function unitHint(digits: string, letters: string): string {
+  if (!/^\d+$/.test(digits)) return ''
+  if (/^(h|m|s|ms|us|ns)$/.test(letters)) return `; a duration is written duration("${digits}${letters}")`
+  return letters === 'd' ? `; a duration is written in hours: duration("${BigInt(digits) * 24n}h")` : ''
 }
 
 function matchAt(pattern: RegExp, source: string, at: number): string | undefined {
