@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
+import { storesOf } from '../lib/compiler/planning.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
 import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
@@ -151,7 +152,7 @@ export default class SluicePlugin {
       const lambda = this.#serverless.service.getFunction(scenario.name)
       lambda.environment = {
         SLUICE_KAFKA: settings.bootstrapServers,
-        ...(scenario.enrichers.length > 0 && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
+        ...(storesOf(scenario).includes('redis') && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
         ...lambda.environment,
       }
@@ -248,7 +249,7 @@ export default class SluicePlugin {
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
-    this.#refuseWhatCannotRun(functionProblems(scenario.enrichers.length > 0, lambda, settings), file)
+    this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
     const mapping = esmSettingsOf(scenario)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     this.#refuseWhatCannotRun(mappingProblems({ ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }), file)
@@ -298,7 +299,7 @@ export default class SluicePlugin {
     const scenarioFile = this.#scenarios.find(({ scenario }) => scenario.name === this.#options.function)
     if (scenarioFile === undefined) return
     const { name } = scenarioFile.scenario
-    const stores = storesForInvocation(process.env, scenarioFile.scenario.enrichers.length > 0)
+    const stores = storesForInvocation(process.env, storesOf(scenarioFile.scenario).includes('redis'))
     if (typeof stores === 'object') throw this.#error(stores.problem, 'SLUICE_STORES')
     const { serviceDir } = this.#serverless
     const lookups = join(serviceDir, 'events', `${name}.lookups.json`)

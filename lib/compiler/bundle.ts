@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Message, type PartialMessage, type Plugin } from 'esbuild'
+import type { LookupStore } from '../plan/plan.ts'
 import { checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { generateModule, type RunTimePaths } from './module.ts'
-import { plan } from './planning.ts'
+import { plan, storesOf } from './planning.ts'
 
 export interface BundleOptions {
   /** `real`: Kafka and Redis by the function's environment. `embedded`: everything in memory, with samples from events/. */
@@ -126,13 +127,19 @@ export { embed, outputLine }
 export const handler = embedFromEnvironment(plan, process.env)
 `
   }
-  const usesRedis = scenario.enrichers.length > 0
+  const connectors = storesOf(scenario).map(store => connectorOf[store])
   return `${head}
 import { createHandler } from './runtime/handler.ts'
 import { realWorld } from './connectors/world.ts'
-${usesRedis ? "import { connectRedis } from './connectors/redis.ts'" : ''}
-export const handler = createHandler(plan, realWorld(plan, process.env${usesRedis ? ', connectRedis' : ''}))
+${connectors.map(({ imported }) => imported).join('\n')}
+export const handler = createHandler(plan, realWorld(plan, process.env, { ${connectors.map(({ entry }) => entry).join(', ')} }))
 `
+}
+
+const connectorOf: Record<LookupStore, { readonly imported: string; readonly entry: string }> = {
+  redis: { imported: `import { connectRedis } from './connectors/redis.ts'`, entry: 'redis: connectRedis' },
+  dynamodb: { imported: `import { connectDynamoDb } from './connectors/dynamodb.ts'`, entry: 'dynamodb: connectDynamoDb' },
+  http: { imported: `import { connectHttp } from './connectors/http.ts'`, entry: 'http: connectHttp' },
 }
 
 /** esbuild counts columns and lengths in UTF-8 bytes from 0 and drops a plugin's own message ids, so the id stands in the text. */

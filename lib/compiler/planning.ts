@@ -1,6 +1,7 @@
 // When each thing happens. The author writes what; references alone decide the order: filters run as soon as their inputs are known, all
 // look-ups that need not wait for each other share one round trip (scenario-format.md, Order of execution; `explain` prints the result).
 import type { Checked } from '../language/checked.ts'
+import type { LookupStore } from '../plan/plan.ts'
 import type { Decision, Enricher, Filter, ForEach, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
 
 export interface Planning {
@@ -110,6 +111,11 @@ export function plan(scenario: Scenario): Planning {
     break
   }
   return { scenario, stages, roundTrips: stages.filter(stage => stage.kind === 'fetch').length }
+}
+
+/** The stores that the scenario's look-ups ask. */
+export function storesOf({ enrichers }: Scenario): readonly LookupStore[] {
+  return enrichers.length > 0 ? ['redis'] : []
 }
 
 /** Names that a part of the scenario refers to directly, built-in ones (`event`, `now`, …) included. */

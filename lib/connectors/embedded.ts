@@ -22,7 +22,7 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
   const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
   const handler = createHandler(plan, {
     kafka,
-    redis: store,
+    stores: { redis: store, dynamodb: store, http: store },
     log: options.log,
     deadLetterTopic,
     ...(options.observe && { observe: options.observe }),

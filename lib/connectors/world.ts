@@ -9,12 +9,15 @@ import { compressionFrom, securityFrom } from './kafka/security.ts'
 import { counted, createMetrics } from './metrics.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
-/** `connectStore` is absent where the scenario looks nothing up, so that its bundle holds no Redis client. */
-export function realWorld(
-  plan: Plan,
-  env: Environment,
-  connectStore?: (config: { url: string; scenario: string }) => LookupPort,
-): World {
+/** How each store is reached; absent what the scenario does not look up, so that its bundle holds no client for it. */
+export interface Connectors {
+  readonly redis?: (config: { readonly url: string; readonly scenario: string }) => LookupPort
+  readonly dynamodb?: (config: { readonly endpoint?: string; readonly scenario: string }) => LookupPort
+  readonly http?: (config: { readonly scenario: string }) => LookupPort
+}
+
+export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}): World {
+  const { scenario } = plan
   const metrics = env['SLUICE_METRICS'] === 'off' ? undefined : metricsOf(plan, env)
   const counting = (store: LookupPort) => (metrics === undefined ? store : counted(store, metrics))
   return {
@@ -24,14 +27,15 @@ export function realWorld(
       security: securityFrom(env),
       compression: compressionFrom(env),
     }),
-    redis: connectStore
-      ? counting(
-          connectStore({
-            url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"),
-            scenario: plan.scenario,
-          }),
-        )
-      : noStore,
+    stores: {
+      ...(connect.redis && {
+        redis: counting(
+          connect.redis({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario }),
+        ),
+      }),
+      ...(connect.dynamodb && { dynamodb: counting(connect.dynamodb({ ...endpointOf(env), scenario })) }),
+      ...(connect.http && { http: counting(connect.http({ scenario })) }),
+    },
     log: powertoolsLog(plan),
     deadLetterTopic: deadLetterTopicOf(plan, env),
     ...(metrics !== undefined && { metrics }),
@@ -49,9 +53,10 @@ function metricsOf(plan: Plan, env: Environment): MetricsPort {
   })
 }
 
-export const noStore: LookupPort = {
-  lookupMany: async () => [],
-  close: async () => undefined,
+/** Another DynamoDB than the region's: a local one, or a VPC endpoint. */
+function endpointOf(env: Environment): { endpoint?: string } {
+  const endpoint = env['SLUICE_DYNAMODB']
+  return endpoint === undefined || endpoint === '' ? {} : { endpoint }
 }
 
 function powertoolsLog(plan: Plan): Log {

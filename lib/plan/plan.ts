@@ -95,7 +95,8 @@ export type Step =
 
 export interface LookupPlan {
   readonly name: string
-  readonly store: 'redis'
+  /** Which of the world's stores answers: with its siblings of the stage in one call. */
+  readonly store: LookupStore
   readonly command: LookupCommand
   /** The key for record i; undefined: no look-up is made, the answer is missing; a Failure: its key cannot be built. */
   readonly key: (columns: Columns, i: number) => string | undefined | Failure
@@ -116,8 +117,23 @@ export type LookupCommand =
   | { readonly kind: 'hash'; readonly fields: readonly string[] }
   | { readonly kind: 'string' }
   | { readonly kind: 'member' }
+  /**
+   * An item of DynamoDB. A key is a JSON text of the key's attributes as DynamoDB writes them, in canonical order: `{"id":{"S":"c-1"}}`.
+   * The answer is the declared fields as plain JSON text, null where there is no item.
+   */
+  | {
+      readonly kind: 'item'
+      readonly table: string
+      readonly keyNames: readonly string[]
+      readonly fields: readonly string[]
+      readonly consistent?: boolean
+    }
+  /** An HTTP request; a key is the URL, for POST the URL, a line feed and the body. The answer is the body's text, null for 404. */
+  | { readonly kind: 'request'; readonly method: 'GET' | 'POST' }
 
-/** hash: a text or null per field of the command; string: text or null; member: boolean; WrongKind: another kind of data is there. */
+export type LookupStore = 'redis' | 'dynamodb' | 'http'
+
+/** hash: a text or null per field of the command; string, item, request: text or null; member: boolean; WrongKind: another kind of data is there. */
 export type LookupAnswer = readonly (string | null)[] | string | null | boolean | WrongKind
 
 /** The store holds another kind of data under that key (Redis' WRONGTYPE): the look-up is broken, not the store. */

@@ -2,24 +2,34 @@
 // stages, and each stage is one pipelined round trip, so a batch costs as many round trips as it has stages, whatever its size.
 import { Failure } from '../plan/failure.ts'
 import type { Columns, LookupAnswer, LookupPlan } from '../plan/plan.ts'
-import { type Deadline, type LookupPort, type LookupRequest, RetryableError } from './ports.ts'
+import { type Deadline, type LookupPort, type LookupRequest, type LookupStores, RetryableError } from './ports.ts'
 
 /** Fills the columns of these look-ups. Throws RetryableError where a store gave no answer to a look-up with `onError: retry`. */
 export async function enrich(
   columns: Columns,
   plan: readonly LookupPlan[],
   stage: readonly number[],
-  store: LookupPort,
+  stores: LookupStores,
   deadline: Deadline,
 ) {
   const fetches = stage
     .map(index => collect(columns, plan[index]!, columns.lookups[index]!))
     .filter(fetch => fetch.keys.length > 0)
   if (fetches.length === 0) return
-  const answers = await askStore(fetches, store, deadline)
-  fetches.forEach((fetch, f) => {
-    spread(fetch, answers[f])
-  })
+  const byStore = Map.groupBy(fetches, fetch => fetch.lookup.store)
+  // All stores are asked at once and all settle: the first error must not leave another store's answers on their way.
+  const outcomes = await Promise.allSettled(
+    [...byStore].map(async ([name, asked]) => {
+      const store = stores[name]
+      if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${asked[0]!.lookup.name}"`)
+      const answers = await askStore(asked, store, deadline)
+      asked.forEach((fetch, f) => {
+        spread(fetch, answers[f])
+      })
+    }),
+  )
+  const failed = outcomes.find(outcome => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 /** What one look-up asks: distinct keys, and which of them each record waits for. */

@@ -11,7 +11,7 @@ import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
 import {
   type Deadline,
   Fenced,
-  type LookupPort,
+  type LookupStores,
   type MetricsPort,
   RecordTooLarge,
   RetryableError,
@@ -22,7 +22,8 @@ import {
 /** What the function is connected to. */
 export interface World {
   readonly kafka: TransactionPort
-  readonly redis: LookupPort
+  /** Those that the scenario's look-ups name. */
+  readonly stores: LookupStores
   readonly log: Log
   readonly deadLetterTopic: string
   /** Sees each decided batch before it is committed: `sluice invoke --why`, examples. */
@@ -131,7 +132,7 @@ async function decide(claims: readonly ClaimedWork[], { plan, world, deadline }:
     plan,
   )
   for (const step of plan.steps) {
-    if (step.kind === 'fetch') await enrich(columns, plan.lookups, step.lookups, world.redis, deadline)
+    if (step.kind === 'fetch') await enrich(columns, plan.lookups, step.lookups, world.stores, deadline)
     else step.run(columns)
   }
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))

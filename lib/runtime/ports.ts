@@ -1,5 +1,5 @@
 // What the stages need of the world. Connectors implement these; tests and the first command use in-memory ones.
-import type { LookupAnswer, LookupCommand } from '../plan/plan.ts'
+import type { LookupAnswer, LookupCommand, LookupStore } from '../plan/plan.ts'
 
 export interface LookupRequest {
   readonly command: LookupCommand
@@ -17,6 +17,9 @@ export interface LookupPort {
   lookupMany(requests: readonly LookupRequest[], deadline: Deadline): Promise<readonly (readonly LookupAnswer[])[]>
   close(): Promise<void>
 }
+
+/** A world's stores by the name that look-ups give them. */
+export type LookupStores = { readonly [Store in LookupStore]?: LookupPort }
 
 /** Milliseconds that remain, asked anew before each call to the world. */
 export interface Deadline {

@@ -27,7 +27,7 @@ function measured(kafka: TransactionPort) {
     }),
     metrics,
   )
-  const handler = createHandler(visits, { kafka, redis, log: silent, deadLetterTopic: 'dead', metrics })
+  const handler = createHandler(visits, { kafka, stores: { redis }, log: silent, deadLetterTopic: 'dead', metrics })
   const last = () => {
     const { _aws: _, FunctionName: __, scenario: ___, generation: ____, ...counts } = JSON.parse(lines.at(-1)!)
     return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))

@@ -31,7 +31,7 @@ describe('one round trip for a batch', () => {
   test('equal keys are asked once, answers go to every record that waits', async () => {
     const counted = memoryStore({ 'customer:a': { type: 'hash', value: { age: '30' } } })
     const columns = columnsOf(['a', 'x', 'a', 'a'])
-    await enrich(columns, [customerLookup], [0], counted, deadline)
+    await enrich(columns, [customerLookup], [0], { redis: counted }, deadline)
     expect(counted.calls).toEqual([[{ command: { kind: 'hash', fields: ['age'] }, keys: ['customer:a', 'customer:x'] }]])
     expect(columns.lookups[0]!.map(value => (value instanceof Failure ? value.reason : value))).toEqual([
       { age: 30 },
@@ -45,14 +45,14 @@ describe('one round trip for a batch', () => {
     const counted = memoryStore({})
     const columns = columnsOf(['a', 'b'])
     columns.status.fill(1)
-    await enrich(columns, [customerLookup], [0], counted, deadline)
+    await enrich(columns, [customerLookup], [0], { redis: counted }, deadline)
     expect(counted.calls).toEqual([])
   })
 
   test('a hole that is missing makes no look-up: the answer is missing', async () => {
     const counted = memoryStore({})
     const columns = columnsOf(['a'])
-    await enrich(columns, [{ ...customerLookup, key: () => undefined }], [0], counted, deadline)
+    await enrich(columns, [{ ...customerLookup, key: () => undefined }], [0], { redis: counted }, deadline)
     expect(counted.calls).toEqual([])
     expect(columns.lookups[0]![0]).toMatchObject({ reason: 'lookup-missing', at: 'customer' })
   })
@@ -65,7 +65,7 @@ describe('broken answers break only what reads them', () => {
     ['x', 'lookup-missing'],
   ])('customer:%s → %s', async (id, reason) => {
     const columns = columnsOf([id, 'a'])
-    await enrich(columns, [customerLookup], [0], store, deadline)
+    await enrich(columns, [customerLookup], [0], { redis: store }, deadline)
     expect(columns.lookups[0]![0]).toMatchObject({ reason, at: `customer:${id}` })
     expect(columns.lookups[0]![1]).toEqual({ age: 30 })
   })
@@ -73,7 +73,7 @@ describe('broken answers break only what reads them', () => {
   test('onError: missing also takes a broken answer for missing', async () => {
     const lookup: LookupPlan = { ...customerLookup, onError: 'missing', missing: () => ({ age: undefined }) }
     const columns = columnsOf(['b'])
-    await enrich(columns, [lookup], [0], store, deadline)
+    await enrich(columns, [lookup], [0], { redis: store }, deadline)
     expect(columns.lookups[0]![0]).toEqual({ age: undefined })
   })
 })
@@ -85,22 +85,22 @@ describe('no answer', () => {
   }
 
   test('retry: the batch comes again', async () => {
-    await expect(enrich(columnsOf(['a']), [customerLookup], [0], down, deadline)).rejects.toThrow('down')
+    await expect(enrich(columnsOf(['a']), [customerLookup], [0], { redis: down }, deadline)).rejects.toThrow('down')
   })
 
   test('missing and deadLetter: the batch goes on', async () => {
     const columns = columnsOf(['a'])
-    await enrich(columns, [{ ...customerLookup, onError: 'missing', missing: () => 'nothing' }], [0], down, deadline)
+    await enrich(columns, [{ ...customerLookup, onError: 'missing', missing: () => 'nothing' }], [0], { redis: down }, deadline)
     expect(columns.lookups[0]![0]).toBe('nothing')
-    await enrich(columns, [{ ...customerLookup, onError: 'deadLetter' }], [0], down, deadline)
+    await enrich(columns, [{ ...customerLookup, onError: 'deadLetter' }], [0], { redis: down }, deadline)
     expect(columns.lookups[0]![0]).toMatchObject({ reason: 'lookup-invalid', at: 'customer:a' })
   })
 
   test('a bug of ours is no missing answer', async () => {
     const buggy = { ...down, lookupMany: async () => Promise.reject(new TypeError('bug')) }
-    await expect(enrich(columnsOf(['a']), [{ ...customerLookup, onError: 'missing' }], [0], buggy, deadline)).rejects.toThrow(
-      'bug',
-    )
+    await expect(
+      enrich(columnsOf(['a']), [{ ...customerLookup, onError: 'missing' }], [0], { redis: buggy }, deadline),
+    ).rejects.toThrow('bug')
   })
 })
 

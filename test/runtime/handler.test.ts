@@ -88,7 +88,7 @@ describe('a batch, from event to commit', () => {
 
 describe('commit', () => {
   function handlerWith(kafka: TransactionPort) {
-    return createHandler(visits, { kafka, redis: memoryStore(people), log: silent, deadLetterTopic: 'dead' })
+    return createHandler(visits, { kafka, stores: { redis: memoryStore(people) }, log: silent, deadLetterTopic: 'dead' })
   }
 
   test('fences before it reads, and reads before it skips', async () => {
@@ -228,7 +228,7 @@ describe('commit', () => {
       lookupMany: async () => Promise.reject(new RetryableError('redis-unreachable', '[redis-unreachable] down')),
       close: async () => undefined,
     }
-    const handler = createHandler(visits, { kafka, redis, log: silent, deadLetterTopic: 'dead' })
+    const handler = createHandler(visits, { kafka, stores: { redis }, log: silent, deadLetterTopic: 'dead' })
     await expect(handler(visitsEvent({ 0: [visit(1, 'anna')] }), context)).rejects.toThrow('[redis-unreachable] down')
     expect(await kafka.readProgress('sluice.letters.1', { topic: 'app.visits', partition: 0 }, { remainingMs: () => 1 })).toBe(
       undefined,
