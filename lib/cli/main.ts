@@ -10,11 +10,12 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   explain: () => import('./explain.ts'),
   test: () => import('./test.ts'),
   invoke: () => import('./invoke.ts'),
+  progress: () => import('./progress.ts'),
 }
 const commandNames = Object.keys(commands)
 
 /** Designed, and not there yet. */
-const plannedNames = ['dev', 'replay', 'progress', 'state', 'cost']
+const plannedNames = ['dev', 'replay', 'state', 'cost']
 
 const helpFlag: Flag = { kind: 'switch', about: 'prints this' }
 

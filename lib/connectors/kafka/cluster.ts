@@ -111,6 +111,14 @@ export class Cluster {
     }
   }
 
+  /** Who takes requests of administrators. */
+  async controller(timeoutMs: number): Promise<Connection> {
+    const connection = await this.#any(timeoutMs)
+    const { controllerId, brokers } = await connection.send(metadata, { topics: [] }, { timeoutMs })
+    const controller = brokers.find(broker => broker.id === controllerId)
+    return controller === undefined ? connection : this.connection(controller, timeoutMs)
+  }
+
   async coordinator(kind: 'group' | 'transaction', key: string, timeoutMs: number): Promise<Connection> {
     const id = `${kind}:${key}`
     let finding = this.#coordinators.get(id)

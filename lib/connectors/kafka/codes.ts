@@ -45,6 +45,10 @@ const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeanin
   33: ['UNSUPPORTED_SASL_MECHANISM', 'refused'],
   34: ['ILLEGAL_SASL_STATE', 'refused'],
   35: ['UNSUPPORTED_VERSION', 'refused'],
+  36: ['TOPIC_ALREADY_EXISTS', 'refused'],
+  37: ['INVALID_PARTITIONS', 'refused'],
+  38: ['INVALID_REPLICATION_FACTOR', 'refused'],
+  41: ['NOT_CONTROLLER', 'moved'],
   42: ['INVALID_REQUEST', 'refused'],
   45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'refused'],
   46: ['DUPLICATE_SEQUENCE_NUMBER', 'refused'],
@@ -59,6 +63,8 @@ const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeanin
   56: ['KAFKA_STORAGE_ERROR', 'moved'],
   58: ['SASL_AUTHENTICATION_FAILED', 'refused'],
   59: ['UNKNOWN_PRODUCER_ID', 'refused'],
+  68: ['NON_EMPTY_GROUP', 'refused'],
+  69: ['GROUP_ID_NOT_FOUND', 'refused'],
   74: ['FENCED_LEADER_EPOCH', 'moved'],
   75: ['UNKNOWN_LEADER_EPOCH', 'moved'],
   87: ['INVALID_RECORD', 'refused'],
@@ -71,6 +77,8 @@ const codes: Readonly<Record<number, readonly [name: string, meaning: CodeMeanin
 export const duplicateSequence = 46
 export const invalidTransactionState = 48
 export const operationNotAttempted = 55
+export const topicExists = 36
+export const groupNotFound = 69
 export const unstableOffsets = 88
 
 export function meaningOf(code: number): CodeMeaning {

@@ -28,6 +28,8 @@ export type ApiName =
   | 'Produce'
   | 'OffsetFetch'
   | 'ListOffsets'
+  | 'CreateTopics'
+  | 'OffsetDelete'
 
 /** What every transactional request names. */
 export interface Owner {
@@ -134,6 +136,8 @@ export const saslAuthenticate: Api<{ readonly bytes: Buffer }, SaslAnswer> = {
 }
 
 export interface Metadata {
+  /** The broker that takes requests of administrators; with KRaft any does. */
+  readonly controllerId: number
   readonly brokers: readonly { readonly id: number; readonly host: string; readonly port: number }[]
   readonly topics: readonly {
     readonly code: number
@@ -175,7 +179,7 @@ export const metadata: Api<{ readonly topics: readonly string[] }, Metadata> = {
       return broker
     })
     reader.string()
-    reader.int32()
+    const controllerId = reader.int32()
     const topics = reader.array(() => {
       const code = reader.int16()
       const name = reader.string() ?? ''
@@ -192,7 +196,7 @@ export const metadata: Api<{ readonly topics: readonly string[] }, Metadata> = {
       reader.tags()
       return { code, name, partitions }
     })
-    return { brokers, topics }
+    return { controllerId, brokers, topics }
   },
 }
 const zeroUuid = new Uint8Array(16)
@@ -525,6 +529,75 @@ export const listOffsets: Api<TopicPartition, { readonly code: number; readonly 
       return partitions
     })
     return topics[0]![0]!
+  },
+}
+
+export interface NewTopic {
+  readonly name: string
+  readonly partitions: number
+}
+
+/*
+  Request  5–7: topics: [name: string, num_partitions: int32, replication_factor: int16, assignments: [], configs: []], timeout_ms: int32,
+                validate_only: boolean
+  Response 5–7: throttle_time_ms: int32, topics: [name: string, topic_id: uuid (7), error_code: int16, error_message: string, …]
+*/
+export const createTopics: Api<NewTopic & { readonly timeoutMs: number }, { readonly code: number; readonly message: string }> = {
+  key: 19,
+  name: 'CreateTopics',
+  oldest: 5,
+  newest: 7,
+  encode(writer, { name, partitions, timeoutMs }) {
+    const asTheClusterHasIt = -1
+    writer.array([name], () =>
+      writer
+        .string(name)
+        .int32(partitions)
+        .int16(asTheClusterHasIt)
+        .array([], () => 0)
+        .array([], () => 0)
+        .noTags(),
+    )
+    writer.int32(timeoutMs).boolean(false).noTags()
+  },
+  decode(reader, version) {
+    reader.int32()
+    // One topic was asked for; what follows its error is not needed.
+    reader.unsignedVarint()
+    reader.string()
+    if (version >= 7) reader.uuid()
+    return { code: reader.int16(), message: reader.string() ?? '' }
+  },
+}
+
+/*
+  Request  0: group_id: string, topics: [name: string, partitions: [int32]], in the encoding before the flexible one
+  Response 0: error_code: int16, throttle_time_ms: int32, topics: [name: string, partitions: [partition_index: int32, error_code: int16]]
+*/
+export const offsetDelete: Api<
+  { readonly group: string; readonly topic: string; readonly partitions: readonly number[] },
+  { readonly codes: readonly number[] }
+> = {
+  key: 47,
+  name: 'OffsetDelete',
+  oldest: 0,
+  newest: 0,
+  flexible: false,
+  encode(writer, { group, topic, partitions }) {
+    writer.shortString(group).int32(1).shortString(topic).int32(partitions.length)
+    for (const partition of partitions) writer.int32(partition)
+  },
+  decode(reader) {
+    const codes = [reader.int16()]
+    reader.int32()
+    for (let topics = reader.int32(); topics > 0; topics--) {
+      reader.raw(reader.int16())
+      for (let partitions = reader.int32(); partitions > 0; partitions--) {
+        reader.int32()
+        codes.push(reader.int16())
+      }
+    }
+    return { codes }
   },
 }
 

@@ -34,7 +34,7 @@ import {
 import { partitionOf } from './partitioner.ts'
 import { Patience, Scope } from './patience.ts'
 import { batchHeaderBytes, type Compression, encodeBatch, recordBytes } from './records.ts'
-import { type Address, TransportError } from './socket.ts'
+import { type Address, parseAddresses, TransportError } from './socket.ts'
 
 export interface KafkaConfig {
   /** `host:port,host:port` */
@@ -74,7 +74,9 @@ const reserveMs = 250
 const abortMs = 1000
 /** The coordinator looks for transactions over their timeout every 10 s. */
 const sweepMs = 10_000
-const defaultProgressPartitions = 32
+/** Of the topic for progress: one for each of so many epochs in a row. */
+export const progressPartitions = 32
+export const defaultProgressTopic = 'sluice-progress'
 /** Of the time for a Produce request, what the leader may wait for its followers: its answer has to arrive before we give up. */
 const replicationShare = 0.8
 
@@ -96,7 +98,7 @@ export class TransactionalProducer implements TransactionPort {
       compression: 'none',
       maxRequestBytes: 8 * 1024 * 1024,
       batchBytes: 1_000_000,
-      progressTopic: 'sluice-progress',
+      progressTopic: defaultProgressTopic,
       ...settings,
     }
     const { connectTimeoutMs, requestTimeoutMs } = this.#settings
@@ -126,7 +128,7 @@ export class TransactionalProducer implements TransactionPort {
     return this.#guarded({ transactionalId: group, epoch: -1 }, async () => {
       const scope = this.#scope(deadline)
       // Both forms are read on every cluster, so that its upgrade to the new group coordinator loses no position.
-      const slots = Array.from({ length: defaultProgressPartitions }, (_, slot) => ({
+      const slots = Array.from({ length: progressPartitions }, (_, slot) => ({
         topic: this.#settings.progressTopic,
         partition: slot,
       }))
@@ -222,7 +224,7 @@ export class TransactionalProducer implements TransactionPort {
     // key per epoch it only touches its own (event-source-mapping.md 4.6).
     const topic = this.#settings.progressTopic
     try {
-      const slotCount = Math.min(defaultProgressPartitions, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
+      const slotCount = Math.min(progressPartitions, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
       const slotted = slotGroup(group, progress)
       await this.#coordinator('group', slotted, timeoutMs)
       return { group: slotted, progress: { topic, partition: session.epoch % slotCount } }
@@ -635,7 +637,7 @@ class CommitUnknown extends Error {
 }
 
 /** Equal to the transactional id, which already is one per source partition. */
-function slotGroup(group: string, { topic, partition }: TopicPartition): string {
+export function slotGroup(group: string, { topic, partition }: TopicPartition): string {
   return `${group}/${topic}/${partition}`
 }
 
@@ -688,20 +690,4 @@ function sortedByWeight(failures: readonly unknown[]): readonly unknown[] {
 function worstError(answers: readonly PartitionError[]): { readonly code: number; readonly subject: string } {
   const code = worstOf(answers)
   return { code, subject: answers.find(answer => answer.code === code)?.topic ?? '' }
-}
-
-function parseAddresses(bootstrapServers: string): readonly Address[] {
-  const addresses = bootstrapServers
-    .split(',')
-    .map(text => text.trim())
-    .filter(text => text !== '')
-    .map(text => {
-      const match = /^(?:PLAINTEXT:\/\/)?(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/i.exec(text)
-      if (match === null)
-        throw new Error(`"${text}" is no bootstrap server: host:port is needed, several are separated by commas`)
-      return { host: (match[1] ?? match[2])!, port: Number(match[3]) }
-    })
-  if (addresses.length === 0)
-    throw new Error('no bootstrap server is given: host:port is needed, several are separated by commas')
-  return addresses
 }

@@ -70,6 +70,23 @@ export function addressText({ host, port }: Address): string {
   return `${host}:${port}`
 }
 
+/** `host:port`, several separated by commas. */
+export function parseAddresses(bootstrapServers: string): readonly Address[] {
+  const addresses = bootstrapServers
+    .split(',')
+    .map(text => text.trim())
+    .filter(text => text !== '')
+    .map(text => {
+      const match = /^(?:PLAINTEXT:\/\/)?(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/i.exec(text)
+      if (match === null)
+        throw new Error(`"${text}" is no bootstrap server: host:port is needed, several are separated by commas`)
+      return { host: (match[1] ?? match[2])!, port: Number(match[3]) }
+    })
+  if (addresses.length === 0)
+    throw new Error('no bootstrap server is given: host:port is needed, several are separated by commas')
+  return addresses
+}
+
 function ready(socket: Socket, event: 'connect' | 'secureConnect', address: Address, timeoutMs: number): Promise<void> {
   // A TLS handshake may hang at a listener without TLS, which waits for more.
   let connected = false
