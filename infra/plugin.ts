@@ -7,6 +7,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { storesOf } from '../lib/compiler/planning.ts'
+import type { EsmSettings } from '../lib/emulator/settings.ts'
+import type { Scenario } from '../lib/scenario/scenario.ts'
+import { derivedPatterns } from './filter-patterns.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
 import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
@@ -250,7 +253,7 @@ export default class SluicePlugin {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
     this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
-    const mapping = esmSettingsOf(scenario)
+    const mapping = this.#mappingOf(scenario, settings)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     this.#refuseWhatCannotRun(mappingProblems({ ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }), file)
     if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
@@ -273,6 +276,18 @@ export default class SluicePlugin {
       ...(ownRole && { [roleId]: this.#roleResource(statements) }),
       [mappingIdOf(naming, scenario.name, mapping.topic)]: mappingResource(mapping, place),
     }
+  }
+
+  #mappingOf(scenario: Scenario, settings: SluiceSettings): EsmSettings {
+    const mapping = esmSettingsOf(scenario)
+    if (settings.filterPatterns !== 'derived' || mapping.filterPatterns?.length) return mapping
+    const filterPatterns = derivedPatterns(scenario)
+    const told =
+      filterPatterns.length > 0
+        ? `AWS keeps away what does not match ${filterPatterns.map(pattern => JSON.stringify(pattern)).join(' or ')}`
+        : 'its rules give no filter pattern, every record comes'
+    this.#utilities.log.notice(`${scenario.name}: ${told}`)
+    return { ...mapping, filterPatterns }
   }
 
   #roleResource(statements: readonly unknown[]): object {

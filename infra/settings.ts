@@ -9,6 +9,8 @@ export interface SluiceSettings {
   /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
   readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
   readonly dashboards?: boolean
+  /** `derived`: AWS keeps away what the rules drop for sure, judged by the value alone. Default `none`: the function sees every record. */
+  readonly filterPatterns?: 'derived' | 'none'
   readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
 }
 
@@ -36,6 +38,7 @@ export const settingsSchema = {
       ],
     },
     dashboards: { type: 'boolean' },
+    filterPatterns: { enum: ['derived', 'none'] },
     vpc: {
       type: 'object',
       properties: {

@@ -226,6 +226,21 @@ test('without alarms and dashboards nothing is nested', async () => {
   expect(service.resources()).not.toHaveProperty('SluiceObservability')
 })
 
+test('where it is asked for, patterns are derived from the rules, and told', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('sluice:\n', 'sluice:\n  filterPatterns: derived\n'))
+  const bounded = droppedIn.replace('event.amount > 100', 'event.amount > 100 && event.amount < 200')
+  writeFileSync(service.path('functions/dropped-in.yml'), bounded)
+  const { code, output } = await service.serverless(['package'])
+  expect([code, output]).toEqual([0, expect.stringContaining('dropped-in: AWS keeps away what does not match {"value":')])
+  const mapping = Object.entries(service.resources()).find(([id]) => id.startsWith('DroppedDashinTrigger'))![1]
+  expect(mapping.Properties['FilterCriteria']).toEqual({
+    Filters: [{ Pattern: '{"value":{"amount":[{"numeric":[">",100,"<",200]}]}}' }],
+  })
+  expect(templateProblems(templateOf(service))).toEqual([])
+})
+
 interface Template {
   readonly Resources: Readonly<Record<string, Resource>>
   readonly Outputs?: Readonly<Record<string, unknown>>
