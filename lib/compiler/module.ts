@@ -499,15 +499,19 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
 
   #headers({ name, headers }: Sink, names: NameTable, local: Local, statements: string[]): string {
     if (headers.length === 0) return this.#module.constant('noHeaders', 'Object.freeze([])')
-    statements.push('const headers = []')
-    headers.forEach((header, h) => {
-      const text = local(
+    const texts = headers.map((header, h) => ({
+      name: JSON.stringify(header.name),
+      text: local(
         `h${h}`,
         textFunction(this.#module, header.value, names, `${name}_header`, `header ${header.name} of sink ${name}`),
-      )
-      // What may be missing is left out.
-      statements.push(`if (${text} !== undefined) headers.push([${JSON.stringify(header.name)}, ${text}])`)
-    })
+      ),
+      mayBeMissing: checkedOf(header.value).some(checked => checked.mayBeMissing),
+    }))
+    if (!texts.some(({ mayBeMissing }) => mayBeMissing))
+      return `[${texts.map(({ name, text }) => `[${name}, ${text}]`).join(', ')}]`
+    statements.push('const headers = []')
+    // What may be missing is left out.
+    for (const { name, text } of texts) statements.push(`if (${text} !== undefined) headers.push([${name}, ${text}])`)
     return 'headers'
   }
 

@@ -38,12 +38,18 @@ interface Fetch {
   readonly column: unknown[]
   readonly keys: string[]
   readonly members: string[] | undefined
-  /** Pairs of record index and key index. */
-  readonly waiting: number[]
+  /** By record: the index of the key that it waits for, or −1. */
+  readonly waiting: Int32Array
 }
 
 function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch {
-  const fetch: Fetch = { lookup, column, keys: [], members: lookup.member && [], waiting: [] }
+  const fetch: Fetch = {
+    lookup,
+    column,
+    keys: [],
+    members: lookup.member && [],
+    waiting: new Int32Array(columns.recordCount).fill(-1),
+  }
   const keyIndexes = new Map<string, number>()
   for (let i = 0; i < columns.recordCount; i++) {
     if (!lookup.needed(columns, i)) continue
@@ -66,7 +72,7 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
       fetch.keys.push(key)
       if (member !== undefined) fetch.members!.push(member)
     }
-    fetch.waiting.push(i, keyIndex)
+    fetch.waiting[i] = keyIndex
   }
   return fetch
 }
@@ -98,7 +104,7 @@ function spread({ lookup, column, keys, waiting }: Fetch, answers: readonly Look
             ? lookup.missing(keys[k])
             : value
         })
-  for (let w = 0; w < waiting.length; w += 2) column[waiting[w]!] = values[waiting[w + 1]!]
+  for (let i = 0; i < waiting.length; i++) if (waiting[i]! >= 0) column[i] = values[waiting[i]!]
 }
 
 function unanswered(lookup: LookupPlan, key: string): unknown {
