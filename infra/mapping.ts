@@ -54,21 +54,74 @@ interface MappingSettings {
   readonly provisionedPollerConfig?: EsmSettings['provisionedPollerConfig']
 }
 
-/** What AWS would refuse or take for something else only after minutes of a deploy. Sentences; none: all is well. */
-export function mappingProblems({ functionTimeoutSeconds, ...settings }: EsmSettings): readonly string[] {
+/**
+ * What AWS would refuse, or what would lose data, told before a deploy and not minutes into it (event-source-mapping.md, section 6). What one
+ * file alone shows the reader has refused with its place. Sentences; none: all is well.
+ */
+export function mappingProblems(scenario: Scenario, settings: EsmSettings, nowMs: number): readonly string[] {
+  const { functionTimeoutSeconds, consumerGroupId, startingPositionTimestamp, filterPatterns = [] } = settings
   const problems: string[] = []
   if (functionTimeoutSeconds > longestTimeoutSeconds) {
     problems.push(
       `the function's timeout is ${functionTimeoutSeconds} s, and Kafka's event source mapping takes ${longestTimeoutSeconds} s at most`,
     )
   }
-  if (settings.consumerGroupId.length > 200) {
+  if (consumerGroupId.length > 200) {
     problems.push(
-      `the mapping's consumer group "${settings.consumerGroupId}" is longer than 200 characters; set "consumerGroupId" under "source"`,
+      `the mapping's consumer group "${consumerGroupId}" is longer than 200 characters; set "consumerGroupId" under "source"`,
     )
   }
+  const progressGroup = `sluice.${scenario.name}.${scenario.generation}`
+  if (consumerGroupId === progressGroup) {
+    problems.push(
+      `"consumerGroupId" is "${progressGroup}", where the function keeps its own progress, which the mapping would overwrite; choose another, or remove the line`,
+    )
+  }
+  if (startingPositionTimestamp !== undefined && startingPositionTimestamp * 1000 > nowMs) {
+    problems.push(`"startingPositionTimestamp" lies in the future, and AWS takes only the past`)
+  }
+  const longest = Math.max(0, ...filterPatterns.map(pattern => JSON.stringify(pattern).length))
+  if (longest > longestPattern) problems.push(`a filter pattern has ${longest} characters, and Lambda takes ${longestPattern}`)
   return problems
 }
+
+const longestPattern = 4096
+
+/** A group names one mapping: of two with the same each would get a part of the records. Sentences. */
+export function sharedGroups(settings: ReadonlyMap<string, EsmSettings>): readonly string[] {
+  const owners = new Map<string, string[]>()
+  for (const [name, { consumerGroupId }] of settings) owners.set(consumerGroupId, [...(owners.get(consumerGroupId) ?? []), name])
+  return [...owners]
+    .filter(([, names]) => names.length > 1)
+    .map(
+      ([group, names]) =>
+        `${names.join(' and ')} have one consumer group, "${group}", which must be unique among mappings: change "consumerGroupId"`,
+    )
+}
+
+/** What works, and surprises. Sentences with the cure. */
+export function mappingWarnings({ batchSize, startingPosition, filterPatterns = [] }: EsmSettings): readonly string[] {
+  const warnings: string[] = []
+  const largestValue = Math.floor(((payloadBytes / batchSize - envelopeBytes) * 3) / 4)
+  if (largestValue < 1000) {
+    warnings.push(
+      `Batches of ${batchSize} are full only where values have ${largestValue} bytes or fewer, since an invocation takes 6 MB; a smaller "batchSize" says what happens`,
+    )
+  }
+  if (startingPosition === 'LATEST') {
+    warnings.push(
+      'With "startingPosition: LATEST" the records of the minutes in which the mapping is made are lost; TRIM_HORIZON, which is the default, reads them',
+    )
+  }
+  if (filterPatterns.length > 5) {
+    warnings.push(`${filterPatterns.length} filter patterns need a raised quota; an account has 5 per mapping`)
+  }
+  return warnings
+}
+
+const payloadBytes = 6_291_456
+/** Of a record without headers, with short topic and key, beside its value in base64. */
+const envelopeBytes = 166
 
 export interface MappingPlace {
   /** ARN of the cluster, or an intrinsic that gives it. */

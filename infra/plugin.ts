@@ -11,7 +11,7 @@ import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 import { derivedPatterns } from './filter-patterns.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
-import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource } from './mapping.ts'
+import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
 import { statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
@@ -198,6 +198,8 @@ export default class SluicePlugin {
         'SLUICE_SETTINGS',
       )
     }
+    const shared = sharedGroups(new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)])))
+    if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
     if (settings !== undefined) Object.assign(Resources, this.#observability(settings))
     const problems = templateProblems({ Resources })
@@ -255,7 +257,11 @@ export default class SluicePlugin {
     this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
     const mapping = this.#mappingOf(scenario, settings)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
-    this.#refuseWhatCannotRun(mappingProblems({ ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }), file)
+    const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
+    this.#refuseWhatCannotRun(mappingProblems(scenario, settled, Date.now()), file)
+    for (const warning of [...mappingWarnings(settled), ...networkWarnings(scenario, lambda, settings)]) {
+      this.#utilities.log.warning(`${file}: ${warning}.`)
+    }
     if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
       this.#utilities.log.warning(
         `"${scenario.name}" is in no VPC and will hardly reach brokers or store: the trigger gives the function no path. Set "vpc" under "sluice" in serverless.yml.`,
@@ -351,6 +357,14 @@ function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: Sl
     )
   }
   return problems
+}
+
+function networkWarnings(scenario: Scenario, lambda: FunctionObject, { redis }: SluiceSettings): readonly string[] {
+  const isOutside = typeof redis === 'string' && /\.upstash\.io(:|\/|$)/.test(redis)
+  if (scenario.enrichers.length === 0 || lambda.vpc === undefined || !isOutside) return []
+  return [
+    'Upstash is in the internet, and a function in a VPC reaches it only by a NAT gateway; ElastiCache and MemoryDB need none',
+  ]
 }
 
 const observabilityFile = '.serverless/sluice-observability.json'

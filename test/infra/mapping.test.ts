@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { esmSettingsOf, mappingProblems, mappingResource } from '../../infra/mapping.ts'
+import { esmSettingsOf, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from '../../infra/mapping.ts'
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
 
@@ -93,11 +93,76 @@ test('all other settings arrive under the names of CloudFormation', () => {
   })
 })
 
-test.each([
-  [840, []],
-  [900, ["the function's timeout is 900 s, and Kafka's event source mapping takes 840 s at most"]],
-])('a timeout of %i s', (timeout, problems) => {
-  expect(mappingProblems(esmSettingsOf(scenario({}, { timeout })))).toEqual(problems)
+const now = Date.UTC(2026, 10, 25)
+test.each<[string, object, object, readonly string[]]>([
+  ['a timeout of 14 minutes', {}, { timeout: 840 }, []],
+  [
+    'a timeout that Lambda takes, and a mapping does not',
+    {},
+    { timeout: 900 },
+    ["the function's timeout is 900 s, and Kafka's event source mapping takes 840 s at most"],
+  ],
+  [
+    'the group of our own progress',
+    { consumerGroupId: 'sluice.offers.2' },
+    {},
+    [
+      '"consumerGroupId" is "sluice.offers.2", where the function keeps its own progress, which the mapping would overwrite; choose another, or remove the line',
+    ],
+  ],
+  ['a start in the past', { startingPosition: 'AT_TIMESTAMP', startingPositionTimestamp: now / 1000 - 1 }, {}, []],
+  [
+    'a start in the future',
+    { startingPosition: 'AT_TIMESTAMP', startingPositionTimestamp: now / 1000 + 1 },
+    {},
+    ['"startingPositionTimestamp" lies in the future, and AWS takes only the past'],
+  ],
+  [
+    'a pattern that is too long',
+    { filterPatterns: [{ value: { a: ['x'.repeat(5000)] } }] },
+    {},
+    ['a filter pattern has 5020 characters, and Lambda takes 4096'],
+  ],
+])('%s', (_, source, functionSettings, problems) => {
+  const offers = scenario(source, functionSettings)
+  expect(mappingProblems(offers, esmSettingsOf(offers), now)).toEqual(problems)
+})
+
+test.each<[string, object, readonly string[]]>([
+  ['batches of 4,000', { batchSize: 4000 }, []],
+  [
+    'batches of 10,000',
+    { batchSize: 10_000 },
+    [
+      'Batches of 10000 are full only where values have 347 bytes or fewer, since an invocation takes 6 MB; a smaller "batchSize" says what happens',
+    ],
+  ],
+  [
+    'LATEST',
+    { startingPosition: 'LATEST' },
+    [
+      'With "startingPosition: LATEST" the records of the minutes in which the mapping is made are lost; TRIM_HORIZON, which is the default, reads them',
+    ],
+  ],
+  [
+    'six patterns',
+    { filterPatterns: [1, 2, 3, 4, 5, 6].map(n => ({ value: { n: [n] } })) },
+    ['6 filter patterns need a raised quota; an account has 5 per mapping'],
+  ],
+])('%s: what surprises is told', (_, source, warnings) => {
+  expect(mappingWarnings(esmSettingsOf(scenario(source)))).toEqual(warnings)
+})
+
+test('two scenarios with one consumer group are refused', () => {
+  const mine = esmSettingsOf(scenario({ consumerGroupId: 'mine' }))
+  const settings = new Map([
+    ['functions/a.yml', mine],
+    ['functions/b.yml', esmSettingsOf(scenario())],
+    ['functions/c.yml', mine],
+  ])
+  expect(sharedGroups(settings)).toEqual([
+    'functions/a.yml and functions/c.yml have one consumer group, "mine", which must be unique among mappings: change "consumerGroupId"',
+  ])
 })
 
 test('the role names every topic, group and id, and no other', () => {
