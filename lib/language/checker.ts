@@ -85,11 +85,54 @@ export class Checker {
         suggestion: suggestion && JSON.stringify(suggestion),
       })
     }
-    return this.report(
-      'type-mismatch',
-      `${where === '' ? 'This place ' : where}needs ${describeType(type)}, found ${describeType(promoted.type)}`,
-      typed.range,
-    )
+    const message = `${where === '' ? 'This place ' : where}needs ${describeType(type)}, found ${describeType(promoted.type)}`
+    return this.report('type-mismatch', message, typed.range, { notes: this.#conversion(promoted, type) })
+  }
+
+  /** How it becomes that type, as a line to copy; none if nothing is sure to be meant. */
+  #conversion(typed: Typed, type: Type): readonly ProblemNote[] {
+    const text = this.source.slice(typed.range.start, typed.range.end)
+    const from = typed.type.kind
+    if (type.kind === 'double' && (from === 'int' || from === 'decimal')) return [{ message: `Convert it: double(${text})` }]
+    if (type.kind === 'decimal' && numberKinds.has(from)) return [{ message: `Round it: round(${text}, ${type.digits})` }]
+    const printable = numberKinds.has(from) || from === 'bool' || from === 'timestamp' || from === 'duration'
+    if (type.kind === 'string' && printable) return [{ message: `Convert it: string(${text})` }]
+    if (['int', 'double', 'timestamp', 'duration'].includes(type.kind) && from === 'string')
+      return [{ message: `Convert it: ${type.kind}(${text})` }]
+    return []
+  }
+
+  /** How two values come to have one type: the narrower one is converted. */
+  #agreement(operator: BinaryOperator, left: Typed, right: Typed): readonly ProblemNote[] {
+    for (const [from, to] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      const text = this.source.slice(from.range.start, from.range.end)
+      if (from.type.kind === 'int' && to.type.kind === 'double') return this.#conversion(from, to.type)
+      if (from.type.kind === 'double' && to.type.kind === 'decimal') return this.#conversion(from, to.type)
+      if (from.type.kind === 'decimal' && to.type.kind === 'decimal' && from.type.digits < to.type.digits)
+        return [{ message: `Give both as many digits: round(${text}, ${to.type.digits})` }]
+      if (from.type.kind === 'string' && operator !== '+' && !isText(to.type)) return this.#conversion(from, to.type)
+      if (operator === '+' && isText(to.type) && this.#conversion(from, types.string).length > 0)
+        return [{ message: `Convert it: string(${text}), or write a text in quotes with {${text}} in it` }]
+    }
+    const kinds = [left.type.kind, right.type.kind]
+    if ((operator === '*' || operator === '/') && kinds.includes('decimal') && kinds.every(kind => numberKinds.has(kind))) {
+      const [a, b] = [left, right].map(({ type, range }) => {
+        const text = this.source.slice(range.start, range.end)
+        return type.kind === 'double' ? text : `double(${text})`
+      })
+      const digits = Math.max(...[left, right].map(({ type }) => (type.kind === 'decimal' ? type.digits : 0)))
+      return [{ message: `Calculate in doubles, and round: round(${a} ${operator} ${b}, ${digits})` }]
+    }
+    if (kinds.includes('null')) {
+      const { range } = left.type.kind === 'null' ? right : left
+      return [{ message: `"${this.source.slice(range.start, range.end)}" always has a value` }]
+    }
+    if (kinds.includes('timestamp') && kinds.includes('int'))
+      return [{ message: 'A span of time is a duration, as in duration("24h")' }]
+    return []
   }
 
   /** A literal as the type that its place needs: an int where a double or decimal, a double where a decimal is needed. Else unchanged. */
@@ -208,16 +251,36 @@ export class Checker {
     const text = this.source.slice(typed.range.start, typed.range.end)
     const bare = text.replaceAll('.?', '.')
     const optional =
-      typed.kind === 'field' ? `${this.source.slice(typed.target.range.start, typed.target.range.end)}.?${typed.field}` : text
+      typed.kind === 'field'
+        ? `${this.source.slice(typed.target.range.start, typed.target.range.end)}.?${/^[A-Za-z_]\w*$/.test(typed.field) ? typed.field : `\`${typed.field}\``}`
+        : text
     if (place.mayBeLeftOut === true) {
       const message = `"${bare}" may be missing; where it may be left out, it is written "${optional}"`
       return this.report('may-be-missing', message, typed.range, { suggestion: optional })
     }
-    const message = `"${bare}" may be missing, and a value is needed here`
+    const message = `"${bare}" may be missing, and this place needs a value`
+    const other =
+      { int: '0', double: '0.0', decimal: '0', string: '""', bool: 'false', list: '[]' }[typed.type.kind as string] ?? '…'
+    const asked = this.#asked(typed)
     const notes: ProblemNote[] = [
-      { message: `Ask first, as in has(${bare}) && …, or give a value for the missing one: ${optional}.orValue(…)` },
+      ...(asked.length === 0 ? [] : [{ message: `Ask first: ${asked.map(path => `has(${path}) && `).join('')}…` }]),
+      // No expression makes an object.
+      ...(typed.type.kind === 'object'
+        ? []
+        : [{ message: `${asked.length === 0 ? 'Give' : 'Or give'} a value for the missing one: ${optional}.orValue(${other})` }]),
     ]
     return this.report('may-be-missing', message, typed.range, { notes })
+  }
+
+  /** The parts of a path that may be missing, the outer ones first; none where `has` cannot ask. */
+  #asked(typed: Typed): readonly string[] {
+    const key = keyOf(typed)
+    if (key === undefined || !typed.missing) return []
+    const outer = typed.kind === 'field' ? this.#asked(typed.target) : []
+    const field =
+      typed.kind === 'field' && typed.target.type.kind === 'object' ? typed.target.type.fields.get(typed.field) : undefined
+    if (typed.kind === 'field' && (field?.optional !== true || this.#present.has(key))) return outer
+    return [...outer, this.source.slice(typed.range.start, typed.range.end).replaceAll('.?', '.')]
   }
 
   #literal(literal: Literal, range: Range): Typed {
@@ -245,7 +308,7 @@ export class Checker {
       case 'null':
         return constant(types.null, null)
       case 'uint':
-        return this.report('type-mismatch', 'Scenarios have no unsigned ints; leave the "u" out', range)
+        return this.report('type-mismatch', 'Scenarios have no unsigned ints', range, { suggestion: String(literal.value) })
     }
   }
 
@@ -283,15 +346,15 @@ export class Checker {
   selectField(target: Typed, { field, fieldRange, optional, range }: Expr & { kind: 'select' }): Typed {
     const owner =
       target.kind === 'name' || target.kind === 'element' || target.kind === 'field'
-        ? this.source.slice(target.range.start, target.range.end)
-        : 'The value'
+        ? `"${this.source.slice(target.range.start, target.range.end)}"`
+        : 'What stands before the dot'
     if (target.type.kind === 'map') {
       const key: Typed = { kind: 'constant', value: field, type: types.string, missing: false, range: fieldRange }
       if (optional) return { ...this.apply('mapGet', [target, key], target.type.value, range), missing: true }
       return this.apply('valueAt', [target, key], target.type.value, range)
     }
     if (target.type.kind !== 'object') {
-      return this.report('unknown-field', `"${owner}" has no fields, it is ${describeType(target.type)}`, fieldRange)
+      return this.report('unknown-field', `${owner} has no fields, it is ${describeType(target.type)}`, fieldRange)
     }
     const declared = target.type.fields.get(field)
     if (declared === undefined) {
@@ -300,8 +363,8 @@ export class Checker {
       const notes: ProblemNote[] =
         path === undefined
           ? []
-          : [{ message: `"${owner}" is declared with the fields ${list(names.map(name => `"${name}"`))}`, declaration: path }]
-      return this.report('unknown-field', `"${owner}" has no field "${field}"`, fieldRange, {
+          : [{ message: `${owner} is declared with the fields ${list(names.map(name => `"${name}"`))}`, declaration: path }]
+      return this.report('unknown-field', `${owner} has no field "${field}"`, fieldRange, {
         suggestion: nearest(field, names),
         notes,
       })
@@ -347,11 +410,7 @@ export class Checker {
       case 'duration':
         return this.apply('negDuration', [operand], operand.type, expr.range)
       default:
-        return this.report(
-          'type-mismatch',
-          `Only numbers and durations can be negated, found ${describeType(operand.type)}`,
-          expr.range,
-        )
+        return this.report('type-mismatch', `"-" needs a number or a duration, found ${describeType(operand.type)}`, expr.range)
     }
   }
 
@@ -419,7 +478,7 @@ export class Checker {
       if (!comparable(promoted.type, element)) {
         return this.report(
           'type-mismatch',
-          `Cannot look for ${describeType(promoted.type)} in ${describeType(promotedList.type)}`,
+          `${describeType(promotedList.type)} can never have ${describeType(promoted.type)} in it`,
           expr.range,
         )
       }
@@ -508,7 +567,7 @@ export class Checker {
     if (prefix === undefined)
       return this.report(
         'type-mismatch',
-        `${capitalized(describeType(left.type))} has no order, "${operator}" cannot compare it`,
+        `"${operator}" needs values that have an order, found ${describeType(left.type)}`,
         expr.range,
       )
     this.#reportReach(left, operator, right, expr.range)
@@ -518,12 +577,9 @@ export class Checker {
 
   #incomparable(expr: Expr & { kind: 'binary' }, left: Typed, right: Typed): Typed {
     const suggestion = unquotedNumber(this.source, expr, left, right)
-    return this.report(
-      'type-mismatch',
-      `Cannot compare ${describeType(left.type)} with ${describeType(right.type)}`,
-      expr.range,
-      { suggestion },
-    )
+    const message = `Cannot compare ${describeType(left.type)} with ${describeType(right.type)}`
+    const notes = suggestion === undefined ? this.#agreement(expr.operator, left, right) : []
+    return this.report('type-mismatch', message, expr.range, { suggestion, notes })
   }
 
   #arithmetic(expr: Expr & { kind: 'binary' }): Typed {
@@ -534,12 +590,8 @@ export class Checker {
     const found =
       chooseArithmetic(operator, leftValue, rightValue) ?? chooseArithmetic(operator, ...this.unify(leftValue, rightValue))
     if (found !== undefined) return this.apply(found.operation, found.args, found.type, expr.range)
-    const kinds = `${describeType(leftValue.type)} and ${describeType(rightValue.type)}`
-    const cure =
-      [leftValue.type.kind, rightValue.type.kind].sort().join() === 'double,int'
-        ? [{ message: 'Convert one of them, as in double(n)' }]
-        : undefined
-    return this.report('type-mismatch', `"${operator}" cannot join ${kinds}`, expr.range, cure ? { notes: cure } : {})
+    const message = cannot(operator, describeType(leftValue.type), describeType(rightValue.type))
+    return this.report('type-mismatch', message, expr.range, { notes: this.#agreement(operator, leftValue, rightValue) })
   }
 
   #list(expr: Expr & { kind: 'list' }): Typed {
@@ -614,6 +666,21 @@ function reachOf(node: Typed): { readonly values: readonly unknown[]; readonly t
 export function isOptionalChain(expr: Expr): boolean {
   if (expr.kind === 'index') return expr.optional || isOptionalChain(expr.target)
   return expr.kind === 'select' && (expr.optional || isOptionalChain(expr.target))
+}
+
+function cannot(operator: BinaryOperator, left: string, right: string): string {
+  switch (operator) {
+    case '+':
+      return `Cannot add ${left} and ${right}`
+    case '-':
+      return `Cannot subtract ${right} from ${left}`
+    case '*':
+      return `Cannot multiply ${left} by ${right}`
+    case '/':
+      return `Cannot divide ${left} by ${right}`
+    default:
+      return `"${operator}" needs two ints, found ${left} and ${right}`
+  }
 }
 
 const numberKinds = new Set(['int', 'double', 'decimal'])

@@ -64,6 +64,16 @@ describe('one message per cause', () => {
     ['event.items.map(i, i.q).sum() > "a"', ['unknown-field: "i" has no field "q"']],
     ['event.n >= "80"', ['type-mismatch: Cannot compare int with string']],
     ['event.n == event.d', ['type-mismatch: Cannot compare int with double']],
+    ['event.n + "a" == "b"', ['type-mismatch: Cannot add int and string']],
+    ['now - event.n > now', ['type-mismatch: Cannot subtract int from timestamp']],
+    ['event.price * event.price > 1', ['type-mismatch: Cannot multiply decimal(2) by decimal(2)']],
+    ['event.n / event.price > 1', ['type-mismatch: Cannot divide int by decimal(2)']],
+    ['event.d % 2.0 == 0.0', ['type-mismatch: "%" needs two ints, found double and double']],
+    ['-event.s == ""', ['type-mismatch: "-" needs a number or a duration, found string']],
+    ['event.ints < event.ints', ['type-mismatch: "<" needs values that have an order, found list<int>']],
+    ['event.n in ["a"]', ['type-mismatch: list<string> can never have int in it']],
+    ['"a".q == 1', ['unknown-field: What stands before the dot has no fields, it is string']],
+    ['5u == 5', ['type-mismatch: Scenarios have no unsigned ints']],
     ['event.price > 1.005', ['type-mismatch: Cannot compare decimal(2) with double']],
     ['event.plan == "golden"', ['never-true: This can never be true: "golden" is not among "basic", "gold"']],
     ['event.plan != "golden"', ['never-true: This is true whatever comes: "golden" is not among "basic", "gold"']],
@@ -120,6 +130,7 @@ describe('a suggestion only when sure', () => {
     ['event.n >= "80"', 'event.n >= 80'],
     ['sise(event.items) > 1', 'size'],
     ['event.s.length() > 1', 'size'],
+    ['event.n == 5u', '5'],
     ['event.items.some(i, i.quantity > 1)', 'exists'],
     // "n", "d", "s" and "a" are all one letter away.
     ['event.q == 1', undefined],
@@ -154,4 +165,49 @@ test('what is the same for every record is known', () => {
   expect(check('"a" in ["a", "b"]', scope).constant).toEqual({ value: true })
   expect(check('1 / 0', scope).constant).toBeUndefined()
   expect(check('event.n', scope).constant).toBeUndefined()
+})
+
+describe('the cure stands below, as a line to copy', () => {
+  test.each([
+    ['event.m + 1', 'Ask first: has(event.m) && …', 'Or give a value for the missing one: event.?m.orValue(0)'],
+    [
+      'event.?before.?name.size() > 1',
+      'Ask first: has(event.before) && has(event.before.name) && …',
+      'Or give a value for the missing one: event.?before.?name.orValue("")',
+    ],
+    ['event.before.id > 1', 'Ask first: has(event.before) && …'],
+    ['event.`a.b` > 1', 'Ask first: has(event.`a.b`) && …', 'Or give a value for the missing one: event.?`a.b`.orValue(0)'],
+    ['place > 1', 'Ask first: has(place) && …', 'Or give a value for the missing one: place.orValue(0)'],
+    ['event.items[?0].sku == ""', 'Give a value for the missing one: event.items[?0].?sku.orValue("")'],
+    ['event.n + "a"', 'Convert it: string(event.n), or write a text in quotes with {event.n} in it'],
+    ['event.d + event.n', 'Convert it: double(event.n)'],
+    ['event.n == event.d', 'Convert it: double(event.n)'],
+    ['math.ceil(event.n)', 'Convert it: double(event.n)'],
+    ['event.s > 5', 'Convert it: int(event.s)'],
+    ['event.at > "2026-01-01T00:00:00Z"', 'Convert it: timestamp("2026-01-01T00:00:00Z")'],
+    ['now - 1', 'A span of time is a duration, as in duration("24h")'],
+    ['event.price > event.d', 'Round it: round(event.d, 2)'],
+    ['event.price + round(event.d, 3)', 'Give both as many digits: round(event.price, 3)'],
+    ['event.n / event.price', 'Calculate in doubles, and round: round(double(event.n) / double(event.price), 2)'],
+    ['event.n == null', '"event.n" always has a value'],
+    ['event.ok + event.ok'],
+  ])('%s', (source, ...notes) => {
+    const { problems } = check(source, scope)
+    expect(problems.map(problem => problem.notes?.map(({ message }) => message))).toEqual([notes])
+  })
+
+  test.each([
+    'has(event.before) && has(event.before.name) && event.?before.?name.size() > 1',
+    'event.?before.?name.orValue("").size() > 1',
+    'has(event.`a.b`) && event.`a.b` > 1',
+    'event.?`a.b`.orValue(0) > 1',
+    'has(place) && place > 1',
+    'event.items[?0].?sku.orValue("") == ""',
+    'double(event.n) == event.d',
+    'event.price > round(event.d, 2)',
+    'round(event.price, 3) + round(event.d, 3) > 0',
+    'round(double(event.n) / double(event.price), 2) > 0',
+  ])('what is proposed is accepted: %s', source => {
+    expect(problemsOf(source)).toEqual([])
+  })
 })

@@ -18,7 +18,7 @@ describe('a value that may be missing is not used bare', () => {
     // The field "a.b" is not the field "b" of "a".
     ['has(event.`a.b`) && event.a.b > 1', 'event.a.b'],
   ])('%s', (source, missing) => {
-    expect(problemsOf(source)).toEqual([`may-be-missing: "${missing}" may be missing, and a value is needed here`])
+    expect(problemsOf(source)).toEqual([`may-be-missing: "${missing}" may be missing, and this place needs a value`])
   })
 })
 
