@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import { isSound } from './checkers.ts'
+import { type MutantName, mutants, simulationOf } from './mutants.ts'
+import { simulate } from './simulate.ts'
+
+const nothing = { lost: [], duplicated: [], reordered: [], uncommittedVisible: [], wrong: [] }
+
+test('200 seeds: nothing lost, doubled, out of order, visible before its progress, or wrong', { timeout: 120_000 }, async () => {
+  const faults = new Map<string, number>()
+  for (let seed = 1; seed <= 200; seed++) {
+    const run = await simulate({ seed })
+    expect(run.verdict, `seed ${seed}: npm run simulate -- --seed ${seed}`).toEqual(nothing)
+    for (const [kind, times] of run.faults) faults.set(kind, (faults.get(kind) ?? 0) + times)
+  }
+  // Each kind of fault has had its turns, or the sentence above says little.
+  for (const kind of ['lostCall', 'lostAnswer', 'kill', 'zombie', 'freeze', 'redelivery', 'rewind']) {
+    expect(faults.get(kind), kind).toBeGreaterThan(50)
+  }
+})
+
+test('a seed plays the same run again', async () => {
+  const [first, second] = [await simulate({ seed: 7 }), await simulate({ seed: 7 })]
+  expect(second.trace).toEqual(first.trace)
+  expect(first.trace.length).toBeGreaterThan(50)
+})
+
+test.each(['lost', 'answer lost'] as const)('whichever call fails, nothing is: %s', { timeout: 120_000 }, async fate => {
+  let number = 0
+  for (let callCount = 1; number < callCount; ) {
+    const run = await simulate({ seed: 7, failCall: { number: ++number, fate } })
+    expect(run.verdict, `call ${number}`).toEqual(nothing)
+    // Call n was never made: each has had its turn.
+    callCount = run.callCount
+  }
+  expect(number).toBeGreaterThan(30)
+})
+
+describe('the checkers see production code with one line wrong', () => {
+  const findings: Readonly<Record<MutantName, readonly (keyof typeof nothing)[]>> = {
+    'progress is read before the fence': ['duplicated'],
+    'the position is kept after a fence': ['duplicated'],
+    'an unknown outcome keeps the claim': ['duplicated'],
+    'a session that met a transport error goes on': ['duplicated', 'uncommittedVisible'],
+    'the last offset is committed instead of the next': ['duplicated', 'uncommittedVisible'],
+    'nothing is skipped': ['duplicated'],
+    'a look-up without an answer counts as nothing found': ['wrong'],
+  }
+
+  test.each(Object.keys(mutants) as MutantName[])('%s', { timeout: 120_000 }, async name => {
+    const mutated = await simulationOf(name)
+    const found = new Set<string>()
+    for (let seed = 1; seed <= 200 && !findings[name].every(kind => found.has(kind)); seed++) {
+      const { verdict } = await mutated.simulate({ seed })
+      if (isSound(verdict)) continue
+      for (const [kind, ids] of Object.entries(verdict)) if (ids.length > 0) found.add(kind)
+    }
+    for (const kind of findings[name]) expect(found).toContain(kind)
+  })
+})
