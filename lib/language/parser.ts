@@ -84,8 +84,9 @@ class Parser {
     if (this.#isWordNot()) {
       this.#problem(`"${this.#text(token)}" is written !`, token.range)
       this.#advance()
+      // As where it comes from: `not a == b` negates the comparison.
       return this.#nested((): Expr => {
-        const operand = this.#unary()
+        const operand = this.#binary(2)
         return { kind: 'unary', operator: '!', operand, range: { start: token.range.start, end: operand.range.end } }
       })
     }

@@ -15,7 +15,7 @@ import { untypedJson } from './literals.ts'
 import { createNames, givenNames } from './names.ts'
 import { createReport, type Report } from './report.ts'
 import type { Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
-import { readSink } from './sinks.ts'
+import { isTopicName, readSink, topicNeeds } from './sinks.ts'
 import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
 import { reportUsage } from './usage.ts'
 import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
@@ -110,7 +110,11 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     decisions: syntax.decisions.flatMap(({ name }) => decisions.get(name.value) ?? []),
     sinks,
   }
-  const examples = readExamples(syntax.examples, parts, { report, clockReader: clockReader(uses) })
+  const examples = readExamples(syntax.examples, parts, {
+    report,
+    clockReader: clockReader(uses),
+    known: new Set([...syntax.enrich, ...syntax.decisions].map(({ name }) => name.value)),
+  })
   if (!hasErrors(report.diagnostics)) {
     reportUsage(parts, uses, names, report)
     reportCoverage({ ...parts, examples }, syntax, report)
@@ -167,6 +171,8 @@ function readSource(
     report.add('missing-key/one-of', { place: '"source"', keys: '"event" and "schema"' }, range)
   }
   const fields = event === undefined ? readSchemaFile(schema, report, readFile) : readFields(event, 'event', report).fields
+  if (!isTopicName(topic.value) && !topic.value.includes('${'))
+    report.add('setting-range', { key: 'topic', needed: topicNeeds, found: `"${topic.value}"` }, topic.range)
   return {
     topic: topic.value,
     event: { kind: 'object', fields },

@@ -18,6 +18,8 @@ export interface DeclaredEnricher {
   readonly fieldRanges: ReadonlyMap<string, Range>
   /** What one look-up gives. */
   readonly type: Type
+  /** It lacks `fields` or `value`, or has what its kind has not; that has been reported. */
+  readonly isBroken: boolean
 }
 
 type LookupLine =
@@ -26,8 +28,10 @@ type LookupLine =
 
 export function declareEnricher(syntax: EnricherSyntax, report: Report): DeclaredEnricher {
   const line = readLine(syntax, report)
+  const isBroken = line === undefined || !hasItsKeys(syntax, line, report)
   const { fields, ranges: fieldRanges } = readDeclaredFields(syntax, line, report)
-  return { syntax, line, fields, fieldRanges, type: line === undefined ? { kind: 'error' } : typeOf(syntax, line, fields) }
+  // What is found is known only where line and keys agree; nothing is said of its uses then.
+  return { syntax, line, fields, fieldRanges, isBroken, type: isBroken ? { kind: 'error' } : typeOf(syntax, line, fields) }
 }
 
 /** Its `forEach`, if it has one. The list's type is needed before anybody can use the enricher's name. */
@@ -73,6 +77,7 @@ export function readEnricher(
     readTemplate(scalar, { ...context, scope, owner: name, place: `the ${part} of "${name}"`, allowMissing: true })
   const key = text('key', line.key)
   reportKeyCollision(name, key, line.key, context.report)
+  if (declared.isBroken) return undefined
   return {
     name,
     range: syntax.name.range,
@@ -140,27 +145,37 @@ function separatorOf(text: string): { readonly start: number; readonly end: numb
   return undefined
 }
 
+function hasItsKeys({ name, fields, value, fieldsKey, valueKey }: EnricherSyntax, line: LookupLine, report: Report): boolean {
+  const kind = line.kind === 'member' ? 'set' : line.kind
+  const needed = { set: undefined, string: 'value', hash: 'fields', json: 'fields' }[kind]
+  const forms = {
+    set: 'A set look-up is true or false by itself.',
+    string: 'A string look-up has one "value", with its type: "value: int". For several fields use "json".',
+    hash: 'A hash look-up has "fields": "fields: { name: string }".',
+    json: 'A json look-up has "fields": "fields: { name: string }".',
+  }
+  const place = `The ${kind} look-up "${name.value}"`
+  const present = [
+    ...(fields === undefined ? [] : [{ key: 'fields', range: fieldsKey ?? fields.range }]),
+    ...(value === undefined ? [] : [{ key: 'value', range: valueKey ?? value.range }]),
+  ]
+  const surplus = present.filter(({ key }) => key !== needed)
+  for (const { key, range } of surplus) report.add('unknown-key', { place, key }, range, { notes: [forms[kind]] })
+  const lacks = needed !== undefined && !present.some(({ key }) => key === needed)
+  if (lacks && surplus.length === 0) report.add('missing-key', { place: `Enricher "${name.value}"`, key: needed }, name.range)
+  return surplus.length === 0 && !lacks
+}
+
 function readDeclaredFields(syntax: EnricherSyntax, line: LookupLine | undefined, report: Report): DeclaredFields {
   const { name, fields, value } = syntax
-  const place = `Enricher "${name.value}"`
   const none: DeclaredFields = { fields: new Map(), ranges: new Map() }
   switch (line?.kind) {
     case undefined:
       return fields === undefined ? none : readFields(fields, 'fields', report)
     case 'member':
-      if (fields !== undefined)
-        report.add('unknown-key', { place: `The set look-up "${name.value}"`, key: 'fields' }, fields.range)
-      if (value !== undefined) report.add('unknown-key', { place: `The set look-up "${name.value}"`, key: 'value' }, value.range)
       return none
     case 'string': {
-      if (fields !== undefined) {
-        const notes = ['A string look-up has one "value", with its type: "value: int". For several fields use "json".']
-        report.add('unknown-key', { place: `The string look-up "${name.value}"`, key: 'fields' }, fields.range, { notes })
-      }
-      if (value === undefined) {
-        if (fields === undefined) report.add('missing-key', { place, key: 'value' }, name.range)
-        return none
-      }
+      if (value === undefined) return none
       const node = { kind: 'scalar', scalar: value, range: value.range } as const
       const field = readField(node, { name: 'value', optional: false }, report)
       requireText(field.type, `"value" of "${name.value}"`, value.range, report)
@@ -168,14 +183,7 @@ function readDeclaredFields(syntax: EnricherSyntax, line: LookupLine | undefined
     }
     case 'hash':
     case 'json': {
-      if (value !== undefined) {
-        const notes = [`A ${line.kind} look-up has "fields": "fields: { name: string }".`]
-        report.add('unknown-key', { place: `The ${line.kind} look-up "${name.value}"`, key: 'value' }, value.range, { notes })
-      }
-      if (fields === undefined) {
-        if (value === undefined) report.add('missing-key', { place, key: 'fields' }, name.range)
-        return none
-      }
+      if (fields === undefined) return none
       const declared = readFields(fields, 'fields', report)
       if (fields.kind === 'map' && declared.fields.size === 0) {
         report.add('wrong-shape', { key: 'fields', needed: 'at least one field', found: describeNode(fields) }, fields.range)

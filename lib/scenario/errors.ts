@@ -191,7 +191,7 @@ export const errors = {
     text: 'The example gives or expects "{name}", and the scenario has nothing of that name to give or expect',
   },
   'example-name/twice': { severity: 'error', text: 'Two examples are called "{name}"' },
-  'example-type': { severity: 'error', text: '"{name}" is declared {needed}, and the example has {found}' },
+  'example-type': { severity: 'error', text: '{name} is declared {needed}, and the example has {found}' },
   'example-type/reason': { severity: 'error', text: 'No dead letter has the reason {found}' },
   'example-clock': {
     severity: 'hint',

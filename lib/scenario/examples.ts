@@ -26,10 +26,15 @@ export type ExampleSubject = Pick<Scenario, 'source' | 'enrichers' | 'filters' |
 export function readExamples(
   syntaxes: readonly ExampleSyntax[],
   subject: ExampleSubject,
-  options: { readonly report: Report; readonly clockReader: string | undefined },
+  options: {
+    readonly report: Report
+    readonly clockReader: string | undefined
+    /** Names of the file's enrichers and decisions: one that could not be read has been reported, and its uses are no news. */
+    readonly known?: ReadonlySet<string>
+  },
 ): readonly Example[] {
-  const { report, clockReader } = options
-  const context: Context = { subject, report }
+  const { report, clockReader, known = new Set() } = options
+  const context: Context = { subject, report, isBroken: name => known.has(name) && !isRead(name, subject) }
   const names = new Set<string>()
   let isClockTold = false
   return syntaxes.map((syntax, index) => {
@@ -55,6 +60,12 @@ export function readExamples(
 interface Context {
   readonly subject: ExampleSubject
   readonly report: Report
+  /** An enricher, a decision: it is in the file, and not in the subject. */
+  readonly isBroken: (name: string) => boolean
+}
+
+function isRead(name: string, { enrichers, decisions }: ExampleSubject): boolean {
+  return [...enrichers, ...decisions].some(part => part.name === name)
 }
 
 // The default of `record.timestamp`: 2026-01-01T00:00:00Z.
@@ -109,7 +120,7 @@ function readGiven(
     if (name.value === 'event') event = jsonTextOf(value, subject.source.event, 'event', report) ?? '{}'
     else if (name.value === 'record') record = readRecord(value, report)
     else if (enricher !== undefined) lookups.set(name.value, readLookup(value, enricher, report))
-    else {
+    else if (!context.isBroken(name.value)) {
       const suggestion = nearest(name.value, ['event', 'record', ...subject.enrichers.map(known => known.name)])
       report.add('example-name', { name: name.value }, name.range, { suggestion })
     }
@@ -329,7 +340,7 @@ function fieldsOf(
     if (field !== undefined) return [{ name: name.value, field, path: `${path}.${name.value}`, node: value }]
     const suggestion = nearest(name.value, fields.keys())
     meant.add(suggestion)
-    report.add('unknown-field', { owner: path, field: name.value }, name.range, { suggestion })
+    report.add('unknown-field', { owner: path.replaceAll('"', ''), field: name.value }, name.range, { suggestion })
     return []
   })
   if (side === 'given') {
@@ -339,9 +350,14 @@ function fieldsOf(
         path.split(/[.[]/)[0] === 'event'
           ? 'A record without it is given as raw text: "record: { value: … }".'
           : 'An answer without it is given as "broken".'
-      report.add('example-type', { name: `${path}.${name}`, needed: describeType(field.type), found: 'nothing' }, node.range, {
-        notes: [remedy],
-      })
+      report.add(
+        'example-type',
+        { name: quotedPath(`${path}.${name}`), needed: describeType(field.type), found: 'nothing' },
+        node.range,
+        {
+          notes: [remedy],
+        },
+      )
     }
   }
   return found
@@ -416,13 +432,13 @@ function readExpectation(node: Node | undefined, range: Range, context: Context)
   return deadLetter
 }
 
-function readDroppedBy(node: Node, { subject, report }: Context): string | undefined {
+function readDroppedBy(node: Node, { subject, report, isBroken }: Context): string | undefined {
   const filters = [
     ...subject.filters.map(filter => filter.name),
     ...[...subject.enrichers, ...subject.decisions].filter(part => part.onMissing === 'drop').map(part => part.name),
   ]
   const name = node.kind === 'scalar' ? node.scalar.text : undefined
-  if (name !== undefined && filters.includes(name)) return name
+  if (name !== undefined && (filters.includes(name) || isBroken(name))) return name
   if (name === undefined) {
     report.add('wrong-shape', { key: 'droppedBy', needed: 'the name of a filter', found: describeNode(node) }, node.range)
     return undefined
@@ -552,7 +568,7 @@ function expectedValue(
           if (spread?.type.kind === 'map')
             return [name.value, jsonOf(child, spread.type.value, { ...reading(form), path: entryPath })]
           const suggestion = nearest(name.value, [...value.entries.map(known => known.name), ...copied.keys()])
-          report.add('unknown-field', { owner: path, field: name.value }, name.range, { suggestion })
+          report.add('unknown-field', { owner: path.replaceAll('"', ''), field: name.value }, name.range, { suggestion })
           return [name.value, untyped(child)]
         }),
       )
@@ -560,6 +576,9 @@ function expectedValue(
   }
 }
 
+// `event.plan` is quoted; `the value of "offers"` holds quotes of its own.
+const quotedPath = (path: string): string => (path.includes('"') ? path[0]!.toUpperCase() + path.slice(1) : `"${path}"`)
+
 function reportType(name: string, needed: string, node: Node, report: Report): void {
-  report.add('example-type', { name, needed, found: describeNode(node) }, node.range)
+  report.add('example-type', { name: quotedPath(name), needed, found: describeNode(node) }, node.range)
 }

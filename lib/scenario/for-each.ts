@@ -43,7 +43,7 @@ export function readForEach(
 
 /** Where the element may be used. A loop with an error still gives its element a name, so that nothing is said of its uses. */
 export function scopeOfLoop(scalar: ScalarText, loop: ForEach | undefined, scope: Scope): Scope {
-  const element = loop?.element ?? /^\s*([A-Za-z_]\w*)\s+in\s/.exec(scalar.text)?.[1]
-  if (element === undefined || (loop === undefined && scope.names.has(element))) return scope
+  const element = loop?.element ?? /^\s*([A-Za-z_]\w*)\s/.exec(scalar.text)?.[1]
+  if (element === undefined) return scope
   return withLoop(scope, element, { type: loop?.list.type.kind === 'list' ? loop.list.type.element : { kind: 'error' } })
 }

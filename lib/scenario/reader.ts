@@ -188,6 +188,8 @@ function enricherSyntax(sections: Sections, { name, value: node }: Entry): Enric
     ...present({
       fields: keys.get('fields')?.value,
       value: sections.scalar(keys, 'value'),
+      fieldsKey: keys.get('fields')?.name.range,
+      valueKey: keys.get('value')?.name.range,
       forEach: sections.scalar(keys, 'forEach'),
       onMissing: sections.setting<'empty'>(keys, 'onMissing', enricherSection),
       onError: sections.setting<'retry'>(keys, 'onError', enricherSection),
@@ -256,6 +258,7 @@ function sinkSyntax(sections: Sections, { name, value: node }: Entry): SinkSynta
     topic,
     ...present({
       among,
+      amongKey: keys.get('among')?.name.range,
       onDropped: on && { start: on.name.range.start, end: on.value.range.end },
       when: sections.scalar(keys, 'when'),
       forEach: sections.scalar(keys, 'forEach'),

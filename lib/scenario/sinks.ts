@@ -63,20 +63,17 @@ export function readSink(syntax: SinkSyntax, context: SinkContext): Sink {
   }
 }
 
-function readTopic({ name, topic, among }: SinkSyntax, place: Place, { sourceTopic, report }: SinkContext): Template {
+function readTopic({ name, topic, among, amongKey }: SinkSyntax, place: Place, { sourceTopic, report }: SinkContext): Template {
   const template = readTemplate(topic, place)
   const hasHoles = template.parts.some(part => typeof part !== 'string')
   if (hasHoles && among === undefined) {
     const notes = ['"among: [topic-a, topic-b]" lists them; a record with any other becomes a dead letter.']
     report.add('topic-without-among', { sink: name.value }, topic.range, { notes })
   } else if (!hasHoles && among !== undefined) {
-    const [first] = among
-    report.add(
-      'unknown-key',
-      { place: `Sink "${name.value}", whose topic has no holes,`, key: 'among' },
-      first?.range ?? topic.range,
-    )
+    const place = `Sink "${name.value}", whose topic has no holes,`
+    report.add('unknown-key', { place, key: 'among' }, amongKey ?? topic.range)
   }
+  reportTopicNames([topic, template], among ?? [], report)
   const notes = ['Each output would come in again, for ever. Write to another topic.']
   if (!hasHoles && template.parts.join('') === sourceTopic) {
     report.add('sink-is-source', { sink: name.value, topic: sourceTopic }, topic.range, { notes })
@@ -88,10 +85,28 @@ function readTopic({ name, topic, among }: SinkSyntax, place: Place, { sourceTop
   return template
 }
 
+// What Kafka takes: docs of `org.apache.kafka.common.internals.Topic`.
+export const topicNeeds = 'letters, digits, ".", "_" or "-", 249 at most'
+export const isTopicName = (name: string): boolean => /^[A-Za-z0-9._-]{1,249}$/.test(name) && !/^\.\.?$/.test(name)
+
+function reportTopicNames(
+  [scalar, { parts }]: readonly [ScalarText, Template],
+  among: NonNullable<SinkSyntax['among']>,
+  report: Report,
+): void {
+  const texts = parts.filter(part => typeof part === 'string')
+  const isFine = texts.length < parts.length ? texts.every(text => /^[A-Za-z0-9._-]*$/.test(text)) : isTopicName(texts.join(''))
+  // A variable of Serverless has been told of.
+  if (!isFine && !scalar.text.includes('${'))
+    report.add('setting-range', { key: 'topic', needed: topicNeeds, found: `"${scalar.text}"` }, scalar.range)
+  for (const { value, range } of among) {
+    if (!isTopicName(value) && !value.includes('${'))
+      report.add('setting-range', { key: 'among', needed: topicNeeds, found: `"${value}"` }, range)
+  }
+}
+
 function readKey(scalar: ScalarText, place: Place): TextValue {
-  const value = readScalarValue(scalar, place)
-  requireKeyType(value, scalar, place)
-  return value
+  return ofKeyType(readScalarValue(scalar, place), scalar, place)
 }
 
 function readHeaders(node: Node, sink: string, place: Place): Sink['headers'] {
@@ -108,17 +123,18 @@ function readHeaders(node: Node, sink: string, place: Place): Sink['headers'] {
     }
     const headerPlace = { ...place, place: `header "${name.value}" of sink "${sink}"`, allowMissing: true }
     const header = readScalarValue(value.scalar, headerPlace)
-    requireKeyType(header, value.scalar, headerPlace)
-    return [{ name: name.value, value: header }]
+    return [{ name: name.value, value: ofKeyType(header, value.scalar, headerPlace) }]
   })
 }
 
-function requireKeyType(value: TextValue, scalar: ScalarText, { place, report }: Place): void {
-  if (value.kind === 'template' || isKeyType(value.checked.type)) return
+/** The value; with an unknown type if it has one that keys cannot have, which is reported. */
+function ofKeyType(value: TextValue, scalar: ScalarText, { place, report }: Place): TextValue {
+  if (value.kind === 'template' || isKeyType(value.checked.type)) return value
   const { type } = value.checked
   const suggestion = isPrintable(type) && !/["{}]/.test(scalar.text) ? `"{${scalar.text}}"` : undefined
   const values = { place: capitalized(place), needed: 'a string, an int or a bool', found: describeType(type) }
   report.add('type-mismatch', values, scalar.range, { suggestion })
+  return { kind: 'expression', checked: { ...value.checked, type: { kind: 'error' } } }
 }
 
 function readSinkValue({ name, value, range }: SinkSyntax, place: Place): Sink['value'] {

@@ -74,6 +74,9 @@ export interface EnricherSyntax {
   readonly line: ScalarText
   readonly fields?: Node
   readonly value?: ScalarText
+  /** Where the words `fields` and `value` stand. */
+  readonly fieldsKey?: Range
+  readonly valueKey?: Range
   readonly forEach?: ScalarText
   readonly onMissing?: Located<'empty' | 'drop' | 'deadLetter'>
   readonly onError?: Located<'retry' | 'missing' | 'deadLetter'>
@@ -106,6 +109,8 @@ export interface SinkSyntax {
   readonly range: Range
   readonly topic: ScalarText
   readonly among?: readonly Located<string>[]
+  /** Where the word `among` stands. */
+  readonly amongKey?: Range
   readonly onDropped?: Range
   readonly when?: ScalarText
   readonly forEach?: ScalarText

@@ -224,6 +224,12 @@ class Reading {
     const key = /^(?:- )*/.exec(this.text.slice(line.contentStart, line.end))![0].length + line.contentStart
     if (at === key && error.code === 'MULTILINE_IMPLICIT_KEY') return this.explainLoneKey(at)
     const range = { start: at, end: nestedEnd(this.text, at) }
+    const deeper = deeperEntry(this.text, range)
+    if (deeper !== undefined) {
+      this.report('yaml-syntax/indentation', {}, deeper)
+      this.cover(range)
+      return true
+    }
     const value = this.original.slice(range.start, range.end)
     if (/^[?-]\s/.test(value)) {
       this.report(
@@ -741,9 +747,24 @@ function closingOf(text: string, open: number): number | undefined {
 }
 
 function parenthesised(value: string): { readonly suggestion?: string; readonly notes?: readonly DiagnosticNote[] } {
+  // A list of texts as a type: `"basic" | "gold"`.
+  if (/^(?:"[^"]*"|'[^']*')(?:\s*\|\s*(?:"[^"]*"|'[^']*'))+$/.test(value)) return { suggestion: value.replace(/["']/g, '') }
   return isSafePlain(`(${value})`) && isBalanced(value) && !/^[?>|@%]/.test(value)
     ? { suggestion: `(${value})` }
     : { notes: [nextLine] }
+}
+
+/** The line of an entry that is indented further than the one before it, which YAML takes for more of that one's value. */
+function deeperEntry(text: string, value: Range): Range | undefined {
+  const [first, ...others] = text.slice(value.start, value.end).split('\n')
+  if (first === undefined || /:(?:\s|$)/.test(first)) return undefined
+  let start = value.start + first.length + 1
+  for (const line of others) {
+    if (/^\s*[\w"'-]+:(?:\s|$)/.test(line))
+      return { start: start + /^\s*/.exec(line)![0].length, end: start + line.trimEnd().length }
+    start += line.length + 1
+  }
+  return undefined
 }
 
 const isSafePlain = (text: string): boolean => !/: |:$|\s#|\n/.test(text)

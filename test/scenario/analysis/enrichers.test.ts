@@ -112,8 +112,8 @@ describe('fields', () => {
     ],
     ['redis: "hash a"', 'missing-key: Enricher "a" needs "fields" | a'],
     ['redis: "string a"', 'missing-key: Enricher "a" needs "value" | a'],
-    ['redis: "set a has b", fields: { x: int }', 'unknown-key: The set look-up "a" has no "fields" | { x: int }'],
-    ['redis: "string a", fields: { x: int }', 'unknown-key: The string look-up "a" has no "fields" | { x: int }'],
+    ['redis: "set a has b", fields: { x: int }', 'unknown-key: The set look-up "a" has no "fields" | fields'],
+    ['redis: "string a", fields: { x: int }', 'unknown-key: The string look-up "a" has no "fields" | fields'],
   ])('{ %s }', (enricher, line) => {
     expect(problems({ enrich: `a: { ${enricher} }` })).toContain(line)
   })

@@ -173,8 +173,8 @@ describe('what is expected', () => {
       'example-name: The example gives or expects "outt", and the scenario has nothing of that name to give or expect | outt | out',
     ],
     ['{ out: { value: 1 } }', 'wrong-shape: "out" needs a list of outputs ("- value: …"), found a map | { value: 1 }'],
-    ['{ out: [{ key: x }] }', 'example-type: "the key of "out"" is declared int, and the example has "x" | x'],
-    ['{ out: [{ value: { agee: 1 } }] }', 'unknown-field: "the value of "out"" has no field "agee" | agee | age'],
+    ['{ out: [{ key: x }] }', 'example-type: The key of "out" is declared int, and the example has "x" | x'],
+    ['{ out: [{ value: { agee: 1 } }] }', 'unknown-field: "the value of out" has no field "agee" | agee | age'],
     ['{ out: [{ value: { age: old } }] }', 'example-type: "age" is declared int, and the example has "old" | old'],
     [
       '{ out: [{ topic: elsewhere }] }',
