@@ -76,18 +76,8 @@ export function plan(scenario: Scenario): Planning {
   const allKnown = (names: readonly string[]): boolean => names.every(known)
   const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
 
+  // The order in which `explain` looks for what comes next: decisions that somebody waits for, filters, fetches.
   for (;;) {
-    // Filters come first: a record that they drop is never decided.
-    const ready = conditions.filter(
-      condition =>
-        !judged.has(condition) &&
-        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
-    )
-    if (ready.length > 0) {
-      stages.push({ kind: 'filter', conditions: ready })
-      for (const condition of ready) judged.add(condition)
-      continue
-    }
     const filtersDone = judged.size === conditions.length
     const early = (demand: Demand) => demand.byFilters || demand.onDroppedSinks.length > 0
     const decisions = scenario.decisions
@@ -97,6 +87,16 @@ export function plan(scenario: Scenario): Planning {
     if (decisions.length > 0) {
       stages.push({ kind: 'decide', decisions })
       for (const { decision } of decisions) done.add(decision.name)
+      continue
+    }
+    const ready = conditions.filter(
+      condition =>
+        !judged.has(condition) &&
+        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
+    )
+    if (ready.length > 0) {
+      stages.push({ kind: 'filter', conditions: ready })
+      for (const condition of ready) judged.add(condition)
       continue
     }
     const lookups = scenario.enrichers
