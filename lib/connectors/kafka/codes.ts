@@ -85,6 +85,11 @@ export function meaningOf(code: number): CodeMeaning {
   return codes[code]?.[1] ?? 'refused'
 }
 
+/** Of an answer about a topic's place in a group: whether the topic is what is wrong, and not the group. */
+export function isOfTopic(code: number): boolean {
+  return codes[code]?.[1] === 'unknown-topic' || code === 29
+}
+
 export function nameOf(code: number): string {
   const name = codes[code]?.[0]
   return name === undefined ? `code ${code}` : `${name} (${code})`

@@ -16,7 +16,7 @@ import {
   type TransactionPort,
 } from '../../runtime/ports.ts'
 import { BrokerError, Cluster } from './cluster.ts'
-import { duplicateSequence, invalidTransactionState, meaningOf, worstOf } from './codes.ts'
+import { duplicateSequence, invalidTransactionState, isOfTopic, meaningOf, worstOf } from './codes.ts'
 import type { Call, Connection, ConnectionOptions } from './connection.ts'
 import { kafkaError, toPortError } from './errors.ts'
 import {
@@ -298,7 +298,10 @@ export class TransactionalProducer implements TransactionPort {
         txnOffsetCommit,
         { owner, group, partition: progress, nextOffset },
         newest.txnOffsetCommit,
-        answer => worstError(answer),
+        answer => {
+          const { code, subject } = worstError(answer)
+          return { code, subject: isOfTopic(code) ? subject : group }
+        },
       ),
     ])
     for (const { topic, partition, nextSequence } of queues) session.keepSequence(`${topic}-${partition}`, nextSequence)
@@ -464,7 +467,8 @@ export class TransactionalProducer implements TransactionPort {
         connection.send(offsetFetch, { group, partitions }, { timeoutMs }),
       )
       const worst = worstOf([{ code }, ...offsets])
-      if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group)
+      const subject = isOfTopic(worst) ? (partitions[0]?.topic ?? group) : group
+      if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group, subject)
       return offsets.map(one => one.offset)
     })
   }
@@ -472,7 +476,9 @@ export class TransactionalProducer implements TransactionPort {
   /** A function that may not read the slots has never written them, which is fine where they are not needed. */
   async #withoutSlots(error: unknown, group: string, scope: Scope): Promise<readonly bigint[]> {
     if (!(error instanceof BrokerError) || meaningOf(error.code) !== 'unauthorized') throw error
-    const connection = await this.#coordinator('group', group, Math.max(1, scope.remainingMs()))
+    const connection = await this.#repeat(scope, `the coordinator of ${group}`, timeoutMs =>
+      this.#coordinator('group', group, timeoutMs),
+    )
     if (connection.feature('group.version') >= 1) return []
     throw error
   }
