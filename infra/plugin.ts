@@ -34,6 +34,7 @@ interface Serverless {
       readonly compiledCloudFormationTemplate: { readonly Resources: Record<string, object> }
       readonly deploymentBucket?: string
       readonly shouldNotDeploy?: boolean
+      readonly remoteFunctionData?: { readonly Configuration: { readonly Role: string } }
       readonly vpc?: unknown
       readonly iam?: { readonly role?: { readonly permissionsBoundary?: unknown; readonly statements?: readonly unknown[] } }
     }
@@ -98,6 +99,7 @@ export default class SluicePlugin {
       'before:package:function:package': () => this.#buildOne(this.#options.function),
       'package:compileEvents': () => this.#addResources(),
       'after:aws:deploy:deploy:uploadArtifacts': () => this.#uploadObservability(),
+      'before:deploy:function:deploy': () => this.#keepRole(),
       'before:invoke:local:invoke': () => this.#prepareInvocation(),
       'after:invoke:local:invoke': () => leaveSoon(),
     }
@@ -244,6 +246,14 @@ export default class SluicePlugin {
         ContentType: 'application/json',
       }),
     )
+  }
+
+  /** `deploy function` changes code and settings; the role is the stack's, and Serverless cannot find it by our logical id. */
+  #keepRole(): void {
+    const { remoteFunctionData } = this.#serverless.service.provider
+    const name = this.#options.function
+    if (remoteFunctionData === undefined || !this.#scenarios.some(({ scenario }) => scenario.name === name)) return
+    this.#serverless.service.getFunction(name!).role = remoteFunctionData.Configuration.Role
   }
 
   get #deploymentFolder(): string {

@@ -6,6 +6,7 @@ import type { KafkaEvent } from '../runtime/event.ts'
 import { type BatchLimits, batchLimitsOf, cutBatch } from './batch.ts'
 import type { InvocationResult } from './container.ts'
 import { buildEvent, type ConsumedRecord, type EventOrigin, mapKeyOf } from './event.ts'
+import { passes } from './patterns.ts'
 import { refusalsOf } from './refusals.ts'
 import { judgeResult } from './result.ts'
 import type { EsmSettings } from './settings.ts'
@@ -143,6 +144,8 @@ export class EventSourceMapping {
     const state = this.#stateOf(record.partition)
     if (record.offset < state.nextOffset) return
     state.nextOffset = record.offset + 1
+    // Never invoked, and done: the commit of a later record passes it, and after a restart it is kept away again.
+    if (!passes(this.#options.settings.filterPatterns ?? [], record.value)) return
     state.buffered.push({ record, leaderEpoch: message.leaderEpoch, arrivedAtMs: Date.now() })
     this.#holdBack()
     this.#pumpSoon()
