@@ -19,7 +19,9 @@ export interface KafkaOptions {
   /** Further settings of server.properties. */
   readonly settings?: Readonly<Record<string, string | number>>
   /** More ways in, beside the plain one that tests administer by: names (capitals) with their security protocol. */
-  readonly listeners?: Readonly<Record<string, 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'>>
+  readonly listeners?: Readonly<Record<string, 'PLAINTEXT' | 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'>>
+  /** What a further listener tells clients instead of its own address: that of a proxy before it. */
+  readonly advertised?: Readonly<Record<string, string>>
   /** Users that log in by SCRAM-SHA-256 and SCRAM-SHA-512: name and password. */
   readonly scramUsers?: Readonly<Record<string, string>>
 }
@@ -83,6 +85,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
       voters,
       folder: nodeFolder,
       listeners: listenersOf(i),
+      advertised: options.advertised ?? {},
       settings: options.settings ?? {},
     })
     return new Node({
@@ -243,10 +246,12 @@ function properties(options: {
   readonly voters: string
   readonly folder: string
   readonly listeners: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
+  readonly advertised: Readonly<Record<string, string>>
   readonly settings: Readonly<Record<string, string | number>>
 }): string {
-  const { id, count, broker, controller, listeners } = options
+  const { id, count, broker, controller, listeners, advertised } = options
   const further = listeners.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join('')
+  const told = listeners.map(({ name, port }) => `,${name}://${advertised[name] ?? `127.0.0.1:${port}`}`).join('')
   const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('')
   const inSync = Math.max(1, count - 1)
   const all = {
@@ -254,7 +259,7 @@ function properties(options: {
     'node.id': id,
     'controller.quorum.voters': options.voters,
     listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}${further}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}${further}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}${told}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'log.dirs': join(options.folder, 'data'),
