@@ -1,33 +1,45 @@
-// Look-ups from Redis over TCP, by ioredis: one pipeline per call. Strings go by one MGET per look-up, hashes by HMGET of the declared fields.
+// Look-ups from Redis (and Valkey) over TCP or TLS, by ioredis: one pipeline per call. Strings go by GET and not by MGET, which answers a
+// hash or a set under the key as if nothing were there; hashes by HMGET of the declared fields.
 import { Redis, ReplyError } from 'ioredis'
 import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
-import { type Deadline, type LookupPort, type LookupRequest, RetryableError } from '../runtime/ports.ts'
+import type { Deadline, LookupPort, LookupRequest } from '../runtime/ports.ts'
+import { TimeUp, timeoutOf, unanswered, within } from './patience.ts'
 
 export interface RedisConfig {
   /** redis://[user:password@]host:port[/database] or rediss://… */
   readonly url: string
   readonly scenario: string
+  /** Authorities to trust beside Node's, in PEM. */
+  readonly ca?: string
 }
 
-/** Longest wait for one round trip where neither the look-up nor the invocation's rest says less. */
-const defaultTimeoutMs = 2000
+const advice =
+  'If connections fail from the start, check that Redis runs there and that the security group admits its port; ElastiCache and MemoryDB with encryption in transit want rediss://.'
+// Measured with 2.18: its answers come to the wrong requests, so nothing that it says may be believed.
+const igniteAdvice =
+  'It closes connections at the greeting, as Apache Ignite does, whose Redis protocol mixes up answers: if Ignite runs there, write ignite://host:10800/CACHE.'
 
 /** Connects at the first look-up and again whenever the connection is gone. */
-export function connectRedis({ url, scenario }: RedisConfig): LookupPort {
+export function connectRedis({ url, scenario, ca }: RedisConfig): LookupPort {
   const address = addressOf(url)
   const client = new Redis(url, {
     lazyConnect: true,
     // Bounded in all directions: whoever waits is told within the deadline, and the mapping delivers the batch again.
     maxRetriesPerRequest: 0,
     enableOfflineQueue: true,
-    connectTimeout: defaultTimeoutMs,
+    connectTimeout: 2000,
     retryStrategy: () => null,
     autoResubscribe: false,
+    ...(ca !== undefined && { tls: { ca } }),
   })
-  let lastError = ''
+  let lastError: Error | undefined
+  let greeted = false
   // Without a listener ioredis prints to the console; the failing call carries the cause.
   client.on('error', (error: Error) => {
-    lastError = error.message
+    lastError = error
+  })
+  client.on('connect', () => {
+    greeted = true
   })
 
   return { lookupMany, close }
@@ -36,58 +48,75 @@ export function connectRedis({ url, scenario }: RedisConfig): LookupPort {
     requests: readonly LookupRequest[],
     deadline: Deadline,
   ): Promise<readonly (readonly LookupAnswer[])[]> {
-    const timeoutMs = Math.max(1, Math.min(defaultTimeoutMs, deadline.remainingMs()))
+    const timeoutMs = timeoutOf(deadline)
     const keyCount = requests.reduce((count, request) => count + request.keys.length, 0)
-    const unanswered = (id: 'redis-timeout' | 'redis-unreachable', cause: unknown) =>
-      new RetryableError(
-        id,
-        `[${id}] ${scenario}: ${keyCount} look-ups got no answer from ${address}${id === 'redis-timeout' ? ` within ${Math.round(timeoutMs)} ms` : ''}. ` +
-          'Nothing was emitted, the batch comes again. If connections fail from the start, check that Redis runs there and that the security group admits its port.',
-        { cause },
-      )
-    try {
-      await within(timeoutMs, connect())
-    } catch (error) {
-      client.disconnect()
-      throw unanswered(error instanceof TimeUp ? 'redis-timeout' : 'redis-unreachable', error)
+    if (keyCount === 0) return requests.map(() => [])
+    const noAnswer = (error: unknown, otherAdvice = advice) =>
+      unanswered(error, {
+        store: 'redis',
+        scenario,
+        keyCount,
+        address,
+        timeoutMs,
+        advice: otherAdvice,
+        ...(error instanceof ReplyError && { reason: replyCode(error as Error) }),
+      })
+    const startedMs = performance.now()
+    for (let attempt = 1; ; attempt++) {
+      const remainingMs = timeoutMs - (performance.now() - startedMs)
+      const fresh = client.status !== 'ready'
+      try {
+        const connected = await within(remainingMs, connect()).catch((error: unknown) => new NotConnected(error))
+        if (connected instanceof NotConnected) {
+          client.disconnect()
+          const { cause } = connected
+          // The server took the connection and closed it without a word of its own.
+          const closed = greeted && !(cause instanceof TimeUp) && !(lastError instanceof ReplyError)
+          throw noAnswer(cause instanceof TimeUp ? cause : (lastError ?? cause), closed ? igniteAdvice : advice)
+        }
+        const replies = await within(Math.max(1, timeoutMs - (performance.now() - startedMs)), send(requests))
+        let next = 0
+        return requests.map(request => request.keys.map(() => answerOf(request, replies[next++])))
+      } catch (error) {
+        // Answers of an abandoned pipeline would come on this connection: it must not be used again.
+        if (!(error instanceof ReplyError)) client.disconnect()
+        // A connection that the other side closed while the function was frozen shows it only now; look-ups may be asked twice.
+        if (fresh || attempt === 2 || error instanceof TimeUp || error instanceof ReplyError) throw noAnswer(error)
+      }
     }
+  }
+
+  async function send(requests: readonly LookupRequest[]): Promise<readonly [Error | null, unknown][]> {
     const pipeline = client.pipeline()
-    for (const request of requests) {
-      const { command, keys } = request
+    for (const { command, keys, members } of requests) {
       for (let k = 0; k < keys.length; k++) {
         if (command.kind === 'hash') pipeline.hmget(keys[k]!, ...command.fields)
         else if (command.kind === 'string') pipeline.get(keys[k]!)
-        else pipeline.sismember(keys[k]!, request.members![k]!)
+        else if (command.kind === 'member') pipeline.sismember(keys[k]!, members![k]!)
+        else throw new Error(`Redis has no look-ups of the kind "${command.kind}"`)
       }
     }
-    let replies: [Error | null, unknown][]
-    try {
-      replies = (await within(timeoutMs, pipeline.exec())) ?? []
-    } catch (error) {
-      // The answers of an abandoned pipeline would come on this connection: it must not be used again.
-      client.disconnect()
-      throw unanswered(error instanceof TimeUp ? 'redis-timeout' : 'redis-unreachable', error)
-    }
-    let next = 0
-    return requests.map(request => request.keys.map(() => answerOf(request, replies[next++])))
+    return (await pipeline.exec()) ?? []
+  }
 
-    function answerOf(request: LookupRequest, reply: [Error | null, unknown] | undefined): LookupAnswer {
-      const [error, value] = reply ?? [new Error('no reply'), undefined]
-      if (error === null) return request.command.kind === 'member' ? value === 1 : (value as LookupAnswer)
-      // WRONGTYPE is the data's fault; everything else (LOADING, READONLY, NOAUTH, a closed socket) is the store's.
-      if (error instanceof ReplyError && error.message.startsWith('WRONGTYPE')) return new WrongKind('another kind of data')
-      throw unanswered('redis-unreachable', error)
-    }
+  function answerOf(request: LookupRequest, reply: [Error | null, unknown] | undefined): LookupAnswer {
+    if (reply === undefined) throw new Error('no reply')
+    const [error, value] = reply
+    if (error === null) return request.command.kind === 'member' ? value === 1 : (value as LookupAnswer)
+    // WRONGTYPE is the data's fault; everything else (LOADING, READONLY, NOAUTH, a closed socket) is the store's.
+    if (error instanceof ReplyError && error.message.startsWith('WRONGTYPE')) return new WrongKind('another kind of data')
+    throw error
   }
 
   async function connect(): Promise<void> {
     if (client.status === 'ready') return
-    if (client.status === 'wait' || client.status === 'end') await client.connect()
-    else if (client.status === 'close' || client.status === 'reconnecting')
-      throw new Error(lastError || 'the connection is closed')
-    else
+    if (client.status === 'wait' || client.status === 'end' || client.status === 'close') {
+      lastError = undefined
+      greeted = false
+      await client.connect()
+    } else
       await new Promise<void>((resolve, reject) =>
-        client.once('ready', resolve).once('close', () => reject(new Error(lastError))),
+        client.once('ready', resolve).once('close', () => reject(lastError ?? new Error('the connection was closed'))),
       )
   }
 
@@ -96,20 +125,16 @@ export function connectRedis({ url, scenario }: RedisConfig): LookupPort {
   }
 }
 
-class TimeUp extends Error {}
-
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  // The abandoned promise may still fail; nobody listens any more.
-  promise.catch(() => undefined)
-  const timeUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TimeUp(`no answer within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([promise, timeUp])
-  } finally {
-    clearTimeout(timer)
+class NotConnected {
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
   }
+}
+
+/** `WRONGPASS`, `NOAUTH`, `LOADING`: the first word alone, since the rest of a reply may quote what was sent. */
+function replyCode(error: Error): string {
+  return /^[A-Z]+\b/.exec(error.message)?.[0] ?? 'an error of the server'
 }
 
 /** Host and port, without the password that a URL may carry. */

@@ -81,7 +81,7 @@ describe('a broken world is retryable, and says where and what to do', () => {
     expect(failure).toBeInstanceOf(RetryableError)
     expect(failure.message).toMatch(
       new RegExp(
-        `^\\[redis-unreachable\\] visits: 2 look-ups got no answer from 127\\.0\\.0\\.1:${number}\\. Nothing was emitted, the batch comes again\\. .*security group`,
+        `^\\[redis-unreachable\\] visits: 2 look-ups got no answer from 127\\.0\\.0\\.1:${number} \\(ECONNREFUSED\\)\\. Nothing was emitted, the batch comes again\\. .*security group`,
       ),
     )
     expect(failure.message).not.toContain('secret')

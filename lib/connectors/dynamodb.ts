@@ -1,0 +1,216 @@
+// Look-ups from DynamoDB: BatchGetItem in parallel chunks of 100 keys, of the declared fields alone. What DynamoDB leaves unprocessed is asked
+// again with the request's own projection (an answer's UnprocessedKeys need not repeat it) after a growing pause, until time is up.
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  type BatchGetItemCommandOutput,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+} from '@aws-sdk/client-dynamodb'
+import { type LookupAnswer, type LookupCommand, WrongKind } from '../plan/plan.ts'
+import type { Deadline, LookupPort } from '../runtime/ports.ts'
+import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+
+export interface DynamoDbConfig {
+  /** Another than the region's: a local one, or a VPC endpoint. */
+  readonly endpoint?: string
+  readonly scenario: string
+  /** Default: the function's role. */
+  readonly credentials?: DynamoDBClientConfig['credentials']
+  readonly region?: string
+}
+
+type ItemCommand = Extract<LookupCommand, { readonly kind: 'item' }>
+
+/** BatchGetItem's own limit. */
+const keysPerCall = 100
+const callLimit = 16
+const firstPauseMs = 10
+const advice =
+  "If calls fail from the start, check the table's name and region, that the function's role allows dynamodb:BatchGetItem on it, and in a VPC that there is an endpoint for DynamoDB."
+
+interface Chunk {
+  readonly command: ItemCommand
+  /** By identity: the key as DynamoDB takes it, and where its answer goes. */
+  readonly wanted: ReadonlyMap<string, Wanted>
+}
+
+interface Wanted {
+  readonly key: Record<string, AttributeValue>
+  readonly answer: (text: string) => void
+}
+
+export function connectDynamoDb({ endpoint, scenario, credentials, region }: DynamoDbConfig): LookupPort {
+  const client = new DynamoDBClient({
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials }),
+    ...(region !== undefined && { region }),
+    maxAttempts: 3,
+  })
+  const address = endpoint === undefined ? 'DynamoDB' : new URL(endpoint).host
+  return {
+    lookupMany: async (requests, deadline) => {
+      const timeoutMs = timeoutOf(deadline)
+      const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length).fill(null))
+      const chunks = requests.flatMap(({ command, keys }, r) => {
+        if (command.kind !== 'item') throw new Error(`DynamoDB has no look-ups of the kind "${command.kind}"`)
+        return chunksOf(command, keys, answers[r]!)
+      })
+      const abort = new AbortController()
+      try {
+        const work = inTurn(
+          chunks.map(chunk => () => ask(client, chunk, { abort: abort.signal, deadline: endingIn(timeoutMs) })),
+          callLimit,
+        )
+        await within(timeoutMs, work)
+      } catch (error) {
+        throw unanswered(error, {
+          store: 'dynamodb',
+          scenario,
+          keyCount: requests.reduce((count, { keys }) => count + keys.length, 0),
+          address,
+          timeoutMs,
+          advice,
+          ...reasonOf(error),
+        })
+      } finally {
+        abort.abort()
+      }
+      return answers
+    },
+    close: async () => client.destroy(),
+  }
+}
+
+function endingIn(timeoutMs: number): Deadline {
+  const endMs = performance.now() + timeoutMs
+  return { remainingMs: () => endMs - performance.now() }
+}
+
+function chunksOf(command: ItemCommand, keys: readonly string[], answers: LookupAnswer[]): readonly Chunk[] {
+  const places = new Map<string, { key: Record<string, AttributeValue>; indexes: number[] }>()
+  keys.forEach((text, index) => {
+    const key = JSON.parse(text) as Record<string, AttributeValue>
+    // DynamoDB would refuse the whole call because of a key that no item can have.
+    const impossible = impossibleKey(command, key)
+    if (impossible !== undefined) {
+      answers[index] = impossible
+      return
+    }
+    // DynamoDB takes 1 and 1.0 for one key, and a call that names a key twice for an error.
+    const identity = identityOf(command, key)
+    const place = places.get(identity)
+    if (place === undefined) places.set(identity, { key, indexes: [index] })
+    else place.indexes.push(index)
+  })
+  const all = [...places].map(([identity, { key, indexes }]): [string, Wanted] => [
+    identity,
+    {
+      key,
+      answer: text => {
+        for (const index of indexes) answers[index] = text
+      },
+    },
+  ])
+  return Array.from({ length: Math.ceil(all.length / keysPerCall) }, (_, c) => ({
+    command,
+    wanted: new Map(all.slice(c * keysPerCall, (c + 1) * keysPerCall)),
+  }))
+}
+
+async function ask(
+  client: DynamoDBClient,
+  { command, wanted }: Chunk,
+  { abort, deadline }: { readonly abort: AbortSignal; readonly deadline: Deadline },
+): Promise<void> {
+  const { table, keyNames, fields, consistent = false } = command
+  const names = [...new Set([...keyNames, ...fields])]
+  const projection = {
+    // By placeholders: a field may have the name of one of DynamoDB's 573 reserved words, or a dot.
+    ProjectionExpression: names.map((_, n) => `#${n}`).join(','),
+    ExpressionAttributeNames: Object.fromEntries(names.map((name, n) => [`#${n}`, name])),
+    ConsistentRead: consistent,
+  }
+  let keys: Record<string, AttributeValue>[] = [...wanted.values()].map(({ key }) => key)
+  for (let attempt = 0; ; attempt++) {
+    const call = new BatchGetItemCommand({ RequestItems: { [table]: { ...projection, Keys: keys } } })
+    const { Responses, UnprocessedKeys }: BatchGetItemCommandOutput = await client.send(call, { abortSignal: abort })
+    const items = Responses?.[table] ?? []
+    for (const item of items) wanted.get(identityOf(command, item))?.answer(jsonOfItem(item, fields))
+    keys = UnprocessedKeys?.[table]?.Keys ?? []
+    if (keys.length === 0) return
+    // Throttled or above 16 MB: with progress the rest is asked at once.
+    const pauseMs = items.length > 0 ? 0 : backoffMs(attempt, firstPauseMs)
+    if (pauseMs >= deadline.remainingMs()) throw new TimeUp()
+    if (pauseMs > 0) await new Promise(resolve => setTimeout(resolve, pauseMs))
+    if (abort.aborted) return
+  }
+}
+
+/** What stands for the answer where no item can have this key. */
+function impossibleKey({ keyNames }: ItemCommand, key: Record<string, AttributeValue>): LookupAnswer | undefined {
+  // A partition key may have twice that; which of two names it is only the table knows.
+  const longestBytes = keyNames.length === 1 ? 2048 : 1024
+  for (const name of keyNames) {
+    const { S, N } = key[name] ?? {}
+    if (S === '') return null
+    if (S !== undefined && Buffer.byteLength(S) > longestBytes)
+      return new WrongKind(`no items with keys of more than ${longestBytes} bytes`)
+    if (N !== undefined && significantDigits(N) > 38) return new WrongKind('no items with keys of more than 38 digits')
+  }
+  return undefined
+}
+
+function identityOf({ keyNames }: ItemCommand, attributes: Record<string, AttributeValue>): string {
+  return JSON.stringify(
+    keyNames.map(name => {
+      const { S, N, B } = attributes[name] ?? {}
+      return S !== undefined ? ['S', S] : N !== undefined ? ['N', plainNumber(N)] : ['B', B && Buffer.from(B).toString('base64')]
+    }),
+  )
+}
+
+const significantDigits = (number: string) => plainNumber(number).replace(/e.*|-/g, '').replace(/^0+/, '').length
+
+/** One text for all writings of a number: digits without zeros at the ends, and the power of ten. */
+function plainNumber(text: string): string {
+  const match = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text)
+  if (match === null) return text
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match
+  const digits = `${whole}${fraction}`.replace(/^0+/, '')
+  const short = digits.replace(/0+$/, '')
+  if (short === '') return '0'
+  return `${sign === '-' ? '-' : ''}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
+}
+
+/** As JSON text and not through JavaScript's numbers: DynamoDB's have up to 38 digits, and the declared type decides how they are read. */
+function jsonOfItem(item: Record<string, AttributeValue>, fields: readonly string[]): string {
+  return `{${fields.flatMap(name => (item[name] === undefined ? [] : [`${JSON.stringify(name)}:${jsonOf(item[name])}`])).join(',')}}`
+}
+
+function jsonOf(value: AttributeValue): string {
+  if (value.S !== undefined) return JSON.stringify(value.S)
+  if (value.N !== undefined) return value.N
+  if (value.BOOL !== undefined) return String(value.BOOL)
+  if (value.NULL !== undefined) return 'null'
+  if (value.L !== undefined) return `[${value.L.map(jsonOf).join(',')}]`
+  if (value.M !== undefined)
+    return `{${Object.entries(value.M)
+      .map(([name, one]) => `${JSON.stringify(name)}:${jsonOf(one)}`)
+      .join(',')}}`
+  // DynamoDB gives a set's members in no order; a replay must see the same list.
+  if (value.SS !== undefined) return JSON.stringify([...value.SS].sort())
+  if (value.NS !== undefined) return `[${[...value.NS].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1)).join(',')}]`
+  if (value.B !== undefined) return JSON.stringify(base64(value.B))
+  if (value.BS !== undefined) return JSON.stringify(value.BS.map(base64).sort())
+  return 'null'
+}
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
+
+/** The name of AWS's exception; its message may quote keys. */
+function reasonOf(error: unknown): { reason?: string } {
+  return error instanceof Error && /(Exception|Error)$/.test(error.name) && error.name !== 'Error' && error.name !== 'TypeError'
+    ? { reason: error.name }
+    : {}
+}
