@@ -129,9 +129,11 @@ export interface MappingPlace {
   /** Logical ids. */
   readonly functionId: string
   readonly dependsOn: readonly string[]
+  /** Its login at the cluster. */
+  readonly access?: readonly object[]
 }
 
-export function mappingResource(settings: EsmSettings, { cluster, functionId, dependsOn }: MappingPlace): object {
+export function mappingResource(settings: EsmSettings, { cluster, functionId, dependsOn, access = [] }: MappingPlace): object {
   const { provisionedPollerConfig: pollers } = settings
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
@@ -144,6 +146,7 @@ export function mappingResource(settings: EsmSettings, { cluster, functionId, de
       ...(settings.startingPositionTimestamp !== undefined && { StartingPositionTimestamp: settings.startingPositionTimestamp }),
       // Always explicit: a group that AWS makes up is another one after each replacement of the mapping, and the position is lost.
       AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: settings.consumerGroupId },
+      ...(access.length > 0 && { SourceAccessConfigurations: access }),
       BatchSize: settings.batchSize,
       // 0 is a value of its own (send what is buffered); the default of 500 ms cannot be written.
       ...(settings.maximumBatchingWindowInSeconds !== undefined && {

@@ -1,5 +1,6 @@
 // What one function may do, from what its scenario names and nothing else: the rows of event-source-mapping.md 4.7. The mapping acts with the
 // function's role, too. docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html
+import { defaultProgressTopic } from '../lib/connectors/kafka/producer.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 
@@ -16,10 +17,13 @@ export interface PermissionOptions {
   readonly settings: EsmSettings
   readonly deadLetterTopic: string
   readonly logGroupName: string
+  /** ARNs of the secret for the login at Kafka, and of the key that encrypts it. */
+  readonly secret?: unknown
+  readonly secretKey?: unknown
 }
 
 export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
-  const { cluster, settings, deadLetterTopic, logGroupName } = options
+  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey } = options
   const { topic } = settings
   const identity = `sluice.${scenario.name}.${scenario.generation}`
   const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
@@ -28,13 +32,14 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
     allow('Cluster', ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'], [cluster]),
     allow('Brokers', ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'], [cluster]),
     // The function as well: committing progress of a topic asks for the right to read it.
-    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic])),
+    // Clusters before Kafka 4.0 keep our progress under a topic and groups of their own (event-source-mapping.md 4.6).
+    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic, defaultProgressTopic])),
     allow('WriteOutputs', ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], arns('topic', topics)),
     // The mapping's group, and the one of our own progress.
     allow(
       'Groups',
       ['kafka-cluster:DescribeGroup', 'kafka-cluster:AlterGroup'],
-      arns('group', [settings.consumerGroupId, identity]),
+      arns('group', [settings.consumerGroupId, identity, `${identity}/*`]),
     ),
     // One transactional id per source partition, hence the star.
     allow(
@@ -42,6 +47,9 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
       ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
       arns('transactional-id', [`${identity}/*`]),
     ),
+    // For mapping and function alike.
+    ...(secret === undefined ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], [secret])]),
+    ...(secretKey === undefined ? [] : [allow('SecretKey', ['kms:Decrypt'], [secretKey])]),
     allow(
       'Logs',
       ['logs:CreateLogStream', 'logs:PutLogEvents'],

@@ -15,7 +15,7 @@ import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource, mapp
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
 import { statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
-import { type SluiceSettings, settingsSchema } from './settings.ts'
+import { kafkaEnvironment, mappingAccess, type SluiceSettings, settingsSchema } from './settings.ts'
 import { zip } from './zip.ts'
 
 /** The part of Serverless that is used here; it has no types of its own. */
@@ -157,6 +157,7 @@ export default class SluicePlugin {
       const lambda = this.#serverless.service.getFunction(scenario.name)
       lambda.environment = {
         SLUICE_KAFKA: settings.bootstrapServers,
+        ...kafkaEnvironment(settings.kafka),
         ...(storesOf(scenario).includes('redis') && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
         ...lambda.environment,
@@ -285,9 +286,16 @@ export default class SluicePlugin {
       settings: mapping,
       deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
       logGroupName: naming.getLogGroupName(lambda.name),
+      secret: settings.kafka?.secret,
+      secretKey: settings.kafka?.secretKey,
     })
     this.#refuseWhatCannotRun(policyProblems(statements), file)
-    const place = { cluster, functionId: naming.getLambdaLogicalId(scenario.name), dependsOn: ownRole ? [roleId] : [] }
+    const place = {
+      cluster,
+      functionId: naming.getLambdaLogicalId(scenario.name),
+      dependsOn: ownRole ? [roleId] : [],
+      access: mappingAccess(settings.kafka),
+    }
     return {
       ...(ownRole && { [roleId]: this.#roleResource(statements) }),
       [mappingIdOf(naming, scenario.name, mapping.topic)]: mappingResource(mapping, place),

@@ -1,6 +1,20 @@
 // The `sluice:` block of serverless.yml: what is the same for all scenarios. Serverless checks it against this schema.
 
+import { type Compression, compressions } from '../lib/connectors/kafka/records.ts'
+import { type SecurityMode, securityModes } from '../lib/connectors/kafka/security.ts'
+
+/** How function and mapping get in at the brokers (lib/connectors/kafka/README.md). */
+export interface KafkaAccess {
+  readonly security?: SecurityMode
+  /** ARN of a secret with name and password, or with a client certificate. */
+  readonly secret?: unknown
+  /** ARN of the key that encrypts it: MSK takes only secrets with a key of one's own. */
+  readonly secretKey?: unknown
+  readonly compression?: Compression
+}
+
 export interface SluiceSettings {
+  readonly kafka?: KafkaAccess
   /** ARN of the MSK cluster: a text or an intrinsic (Ref, Fn::ImportValue, …). */
   readonly cluster: unknown
   readonly bootstrapServers: unknown
@@ -23,6 +37,16 @@ export const settingsSchema = {
     cluster: intrinsicOr({ pattern: '^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$' }),
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
     redis: intrinsicOr({ pattern: '^rediss?://.+$' }),
+    kafka: {
+      type: 'object',
+      properties: {
+        security: { enum: securityModes },
+        secret: intrinsicOr({ pattern: '^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$' }),
+        secretKey: intrinsicOr({ pattern: '^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$' }),
+        compression: { enum: compressions },
+      },
+      additionalProperties: false,
+    },
     deadLetterTopic: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$' },
     alarms: {
       anyOf: [
@@ -52,3 +76,18 @@ export const settingsSchema = {
   required: ['cluster', 'bootstrapServers'],
   additionalProperties: false,
 } as const
+
+/** The function's part of it. */
+export function kafkaEnvironment({ security, secret, compression }: KafkaAccess = {}): Readonly<Record<string, unknown>> {
+  return {
+    ...(security !== undefined && { SLUICE_KAFKA_SECURITY: security }),
+    ...(secret !== undefined && { SLUICE_KAFKA_SECRET: secret }),
+    ...(compression !== undefined && { SLUICE_KAFKA_COMPRESSION: compression }),
+  }
+}
+
+/** The mapping's part: it takes the secret for SCRAM-SHA-512 or a client certificate; IAM, TLS and plaintext it finds out by itself. */
+export function mappingAccess({ security, secret }: KafkaAccess = {}): readonly object[] {
+  const type = { 'sasl-scram-512': 'SASL_SCRAM_512_AUTH', tls: 'CLIENT_CERTIFICATE_TLS_AUTH' }[security as string]
+  return type === undefined || secret === undefined ? [] : [{ Type: type, URI: secret }]
+}

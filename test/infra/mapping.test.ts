@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { esmSettingsOf, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from '../../infra/mapping.ts'
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
+import { kafkaEnvironment, mappingAccess } from '../../infra/settings.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
 
 const cluster = 'arn:aws:kafka:eu-central-1:123456789012:cluster/main/uuid-1'
@@ -176,11 +177,13 @@ test('the role names every topic, group and id, and no other', () => {
   expect(Object.fromEntries(statements.map(({ Sid, Resource }) => [Sid, Resource]))).toEqual({
     Cluster: [cluster],
     Brokers: [cluster],
-    ReadSource: [`${base}topic/main/uuid-1/app.visits`],
+    ReadSource: [`${base}topic/main/uuid-1/app.visits`, `${base}topic/main/uuid-1/sluice-progress`],
     WriteOutputs: ['crm.offers', 'crm.push', 'crm.sms', 'sluice.offers.dead-letters'].map(
       name => `${base}topic/main/uuid-1/${name}`,
     ),
-    Groups: [`${base}group/main/uuid-1/sluice.offers.2.trigger/app.visits`, `${base}group/main/uuid-1/sluice.offers.2`],
+    Groups: ['sluice.offers.2.trigger/app.visits', 'sluice.offers.2', 'sluice.offers.2/*'].map(
+      name => `${base}group/main/uuid-1/${name}`,
+    ),
     Transactions: [`${base}transactional-id/main/uuid-1/sluice.offers.2/*`],
     Logs: [
       { 'Fn::Sub': 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/sluice-dev-offers:*' },
@@ -189,6 +192,42 @@ test('the role names every topic, group and id, and no other', () => {
   })
   expect(statements.find(({ Sid }) => Sid === 'Network')!.Action.every(action => action.startsWith('ec2:'))).toBe(true)
   expect(statements.flatMap(({ Action }) => Action).filter(action => action.includes('*'))).toEqual([])
+})
+
+const secret = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_sluice-AbCdEf'
+const secretKey = 'arn:aws:kms:eu-central-1:123456789012:key/1'
+
+test('one secret serves the logins of function and mapping, and the role may read it', () => {
+  const login = { security: 'sasl-scram-512', secret, secretKey, compression: 'zstd' } as const
+  expect(kafkaEnvironment(login)).toEqual({
+    SLUICE_KAFKA_SECURITY: 'sasl-scram-512',
+    SLUICE_KAFKA_SECRET: secret,
+    SLUICE_KAFKA_COMPRESSION: 'zstd',
+  })
+  const place = { cluster, functionId: 'F', dependsOn: [], access: mappingAccess(login) }
+  expect(mappingResource(esmSettingsOf(scenario()), place)).toMatchObject({
+    Properties: { SourceAccessConfigurations: [{ Type: 'SASL_SCRAM_512_AUTH', URI: secret }] },
+  })
+  const names = { deadLetterTopic: 'd', logGroupName: 'l' }
+  const statements = statementsOf(scenario(), { cluster, settings: esmSettingsOf(scenario()), ...names, secret, secretKey })
+  expect(statements.filter(({ Sid }) => Sid.startsWith('Secret'))).toEqual([
+    { Sid: 'Secret', Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [secret] },
+    { Sid: 'SecretKey', Effect: 'Allow', Action: ['kms:Decrypt'], Resource: [secretKey] },
+  ])
+})
+
+test.each([
+  ['nothing set', undefined, {}, []],
+  ['IAM, which needs no secret', { security: 'msk-iam' }, { SLUICE_KAFKA_SECURITY: 'msk-iam' }, []],
+  [
+    'a client certificate',
+    { security: 'tls', secret },
+    { SLUICE_KAFKA_SECURITY: 'tls', SLUICE_KAFKA_SECRET: secret },
+    [{ Type: 'CLIENT_CERTIFICATE_TLS_AUTH', URI: secret }],
+  ],
+] as const)('the way in: %s', (_, settings, environment, access) => {
+  expect(kafkaEnvironment(settings)).toEqual(environment)
+  expect(mappingAccess(settings)).toEqual(access)
 })
 
 test('an output topic is listed once, in file order', () => {
