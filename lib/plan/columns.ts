@@ -1,6 +1,6 @@
 // What generated code and the stages do with columns: make them, drop and fail records, read a value that may be a Failure.
 import { isUtf8 } from 'node:buffer'
-import { parseJsonExact } from '../language/standard/conversion.ts'
+import { parseJsonTexts } from '../language/standard/conversion.ts'
 import { ExpressionFailure } from '../language/standard/values.ts'
 import { Failure } from './failure.ts'
 import { type Columns, type LookupAnswer, needsExact, type Plan, type SourceRecord, Status, unset, WrongKind } from './plan.ts'
@@ -148,7 +148,7 @@ export function decodeJsonLookup(
     return invalidLookup(lookup, key, 'the text is not JSON')
   }
   let object = decode(json, '')
-  if (object === needsExact) object = decode(parseJsonExact(answer), '')
+  if (object === needsExact) object = decode(parseJsonTexts(answer), '')
   if (object === needsExact) return invalidLookup(lookup, key, 'a number is too large')
   return object instanceof Failure ? invalidLookup(lookup, key, object.message) : object
 }
@@ -174,7 +174,7 @@ export function decodeJsonKey(
   try {
     const object = decode(JSON.parse(text), 'key')
     if (object !== needsExact) return object
-    const exact = decode(parseJsonExact(text), 'key')
+    const exact = decode(parseJsonTexts(text), 'key')
     return exact === needsExact ? new Failure('wrong-type', 'key', 'a number of the key is too large') : exact
   } catch {
     return new Failure('invalid-json', 'key', 'the key is not JSON')

@@ -1,7 +1,7 @@
 // From the Lambda event to columns. Knows every trap of the event (event-source-mapping.md, section 1); what a scenario's records must look
 // like it asks the plan. A record that is not as declared becomes a Failure in its column, never an exception.
 import { isUtf8 } from 'node:buffer'
-import { parseJsonExact } from '../language/standard/conversion.ts'
+import { parseJsonTexts } from '../language/standard/conversion.ts'
 import { createColumns } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
 import { type Columns, type Header, needsExact, type Plan, type SourceRecord, Status } from '../plan/plan.ts'
@@ -111,7 +111,7 @@ function decodeValue(bytes: Uint8Array, decodeEvent: Plan['source']['decodeEvent
   }
   const event = decodeEvent(json)
   if (event !== needsExact) return event
-  const exact = decodeEvent(parseJsonExact(text))
+  const exact = decodeEvent(parseJsonTexts(text))
   return exact === needsExact ? new Failure('wrong-type', '', 'a number is too large') : exact
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { intFromJson } from '../../lib/language/standard/conversion.ts'
 import { decode, readEvent } from '../../lib/runtime/decode.ts'
 import type { KafkaEvent } from '../../lib/runtime/event.ts'
 import { base64, visits, visitsEvent } from './plan-fixture.ts'
@@ -100,7 +101,9 @@ describe('values', () => {
       source: {
         topic: 'app.visits',
         decodeEvent: (json: unknown) =>
-          typeof (json as { n: unknown }).n === 'number' ? visits.source.decodeEvent(json) : (json as object),
+          typeof (json as { n: unknown }).n === 'number'
+            ? visits.source.decodeEvent(json)
+            : { ...(json as object), n: intFromJson((json as { n: unknown }).n) },
       },
     }
     const columns = decode([{ ...one({}), value: Buffer.from('{"id":"c-1","n":9007199254740993}') }], plan)

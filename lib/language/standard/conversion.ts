@@ -6,7 +6,7 @@ import { parseTimestamp, timestampOfUnits } from './time.ts'
 import { type Int, inexact, JsonNumber, type Timestamp } from './values.ts'
 import { isTimeZone } from './zone.ts'
 
-export { parseJsonExact } from './json.ts'
+export { parseJsonExact, parseJsonTexts } from './json.ts'
 
 type Inexact = typeof inexact
 

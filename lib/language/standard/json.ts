@@ -8,6 +8,18 @@ import { JsonNumber } from './values.ts'
  * Throws SyntaxError as JSON.parse does.
  */
 export function parseJsonExact(text: string): unknown {
+  return parse(text, exactNumber)
+}
+
+/**
+ * As JSON.parse, but each number is a JsonNumber, which has its text: a double does not tell 0.001 from 0.00100000000000000000001, and how
+ * many digits count is known only where its type is.
+ */
+export function parseJsonTexts(text: string): unknown {
+  return parse(text, digits => new JsonNumber(digits))
+}
+
+function parse(text: string, numberOf: (text: string) => unknown): unknown {
   // Decides what is JSON, so that the loop below only meets well-formed text.
   JSON.parse(text)
   const open: Container[] = []
@@ -51,7 +63,7 @@ export function parseJsonExact(text: string): unknown {
         value = null
         break
       default:
-        value = exactNumber(token[0])
+        value = numberOf(token[0])
     }
     root = place(open, root, value)
   }

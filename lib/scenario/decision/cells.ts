@@ -48,8 +48,34 @@ export function readCell(text: string, column: ColumnType): CellReading {
       note: 'An expression that is asked stands in the heading, its values in the cells.',
     }
   }
+  const meant = meantForm(text, column)
+  if (meant !== undefined) return { kind: 'syntax', needed: formsOf(column), note: meant }
   const values = readList(text, column)
   return isList(values) ? { kind: 'cell', cell: { kind: 'oneOf', values } } : values
+}
+
+const numbers = ['int', 'double', 'decimal']
+
+/** Forms of other tools, where no literal looks so: what to write instead. Of texts any could be meant. */
+function meantForm(text: string, { type }: ColumnType): string | undefined {
+  if (type.kind === 'string' || type.kind === 'timezone' || type.kind === 'enum') return undefined
+  if (/^(\*|any|all)$/i.test(text)) return 'Any value is "-" or an empty cell.'
+  const turned = /^=([<>])\s*(.*)$/s.exec(text)
+  if (turned !== null) return `It is written "${turned[1]}= ${turned[2]}".`
+  if (/^(!|not\s|≠)/i.test(text)) return `It is written "!= ${text.replace(/^(!|not\s|≠)\s*/i, '')}".`
+  if (!numbers.includes(type.kind) && type.kind !== 'timestamp') return undefined
+  const range =
+    /^[[(\]]?\s*(.+?)\s*(?:\.{2,3}|…|;)\s*(.+?)\s*[\])[]?$/s.exec(text) ?? /^\[\s*([^,]+?)\s*,\s*([^,]+?)\s*[\])[]$/s.exec(text)
+  const dashed = numbers.includes(type.kind) ? /^(-?[\d.]+)\s*[-–]\s*([\d.]+)$/.exec(text) : null
+  const [, low, high] = range ?? dashed ?? []
+  if (low !== undefined) return `A range is written "[${low}..${high}]", or "[${low}..${high})" without its end.`
+  if (/^[<>]/.test(text) || !/[<>]/.test(text)) return undefined
+  return 'Two comparisons are one range, as "[x..y)".'
+}
+
+/** `9,50`: YAML, CSV and the list of values all let it pass, as 9 or 50. */
+function isDecimalComma(text: string, { type }: ColumnType): boolean {
+  return (type.kind === 'double' || type.kind === 'decimal') && /^-?\d+,\d+$/.test(text)
 }
 
 /** What may stand in a column, for messages. */
@@ -82,6 +108,11 @@ function readNoneOf(operand: string, column: ColumnType): CellReading {
 
 function readComparison(operator: string, operand: string, column: ColumnType): CellReading {
   if (!hasOrder(column.type)) return withoutOrder(column)
+  const isText = column.type.kind === 'string'
+  if (!isText && operator === '<' && operand.startsWith('>'))
+    return { kind: 'syntax', needed: formsOf(column), note: `It is written "!= ${operand.slice(1).trim()}".` }
+  if (!isText && /[<>]/.test(operand))
+    return { kind: 'syntax', needed: formsOf(column), note: 'Two comparisons are one range, as "[x..y)".' }
   const value = readOne(operand, column)
   if (!('value' in value)) return value
   const bound: Bound = { value: value.value, inclusive: operator.endsWith('=') }
@@ -118,6 +149,11 @@ const withoutOrder = (column: ColumnType): CellReading => ({
 })
 
 function readList(text: string, column: ColumnType): readonly unknown[] | Exclude<CellReading, { kind: 'cell' }> {
+  if (isDecimalComma(text, column)) {
+    const [whole, fraction] = text.split(',')
+    const note = `The decimal point is written "."; two values have a blank between them: "${whole}, ${fraction}".`
+    return { kind: 'syntax', needed: formsOf(column), note }
+  }
   const values: unknown[] = []
   for (const item of itemsOf(text)) {
     const value = readOne(item, column)

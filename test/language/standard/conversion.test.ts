@@ -28,7 +28,7 @@ describe('JSON in', () => {
     ['1e-400', 0],
   ])('the int of %s', (text, expected) => {
     const fast = std.intFromJson(JSON.parse(text))
-    expect(fast === inexact ? std.intFromJson(std.parseJsonExact(text)) : fast).toStrictEqual(expected)
+    expect(fast === inexact ? std.intFromJson(std.parseJsonTexts(text)) : fast).toStrictEqual(expected)
   })
 
   test.each<[string, number, unknown]>([
@@ -53,9 +53,13 @@ describe('JSON in', () => {
     ['1e300', 2, undefined],
     ['1e999999999', 2, undefined],
     ['0.000000000000000001', 18, 1],
+    // Few digits, and more units than a double counts.
+    ['10000000000000', 2, 1_000_000_000_000_000],
+    ['1', 15, 1_000_000_000_000_000],
+    ['0.001', 18, 1_000_000_000_000_000],
   ])('%s as decimal(%i)', (text, digits, expected) => {
     const fast = std.decimalFromJson(JSON.parse(text), digits)
-    expect(fast === inexact ? std.decimalFromJson(std.parseJsonExact(text), digits) : fast).toStrictEqual(expected)
+    expect(fast === inexact ? std.decimalFromJson(std.parseJsonTexts(text), digits) : fast).toStrictEqual(expected)
   })
 
   test.each<[string, unknown]>([
@@ -68,7 +72,7 @@ describe('JSON in', () => {
     ['0.1000000000000000055511151231257827', 0.1],
   ])('the double of %s', (text, expected) => {
     expect(std.doubleFromJson(JSON.parse(text))).toStrictEqual(expected)
-    expect(std.doubleFromJson(std.parseJsonExact(text))).toStrictEqual(expected)
+    expect(std.doubleFromJson(std.parseJsonTexts(text))).toStrictEqual(expected)
   })
 
   test.each<[unknown, number | undefined, number | undefined]>([
@@ -274,7 +278,7 @@ describe('round trips', () => {
         const text = std.textOfDecimal(int, digits)
         expect(std.decimalFromText(text, digits)).toBe(int)
         const fast = std.decimalFromJson(JSON.parse(text), digits)
-        expect(fast === inexact ? std.decimalFromJson(std.parseJsonExact(text), digits) : fast).toBe(int)
+        expect(fast === inexact ? std.decimalFromJson(std.parseJsonTexts(text), digits) : fast).toBe(int)
         expect(JSON.parse(std.jsonOfDecimal(int, digits))).toBe(JSON.parse(text))
       }),
       { numRuns: 2000 },
