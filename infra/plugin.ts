@@ -6,9 +6,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
+import type { Bundle } from '../lib/compiler/bundle.ts'
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
+import { bundleReport } from './bundle-report.ts'
 import { derivedPatterns } from './filter-patterns.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
 import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from './mapping.ts'
@@ -167,23 +169,34 @@ export default class SluicePlugin {
   }
 
   async #buildAll(): Promise<void> {
-    await Promise.all(this.#scenarios.map(({ scenario }) => this.#buildOne(scenario.name)))
+    const built = await Promise.all(
+      this.#scenarios.map(async scenarioFile => ({ scenarioFile, bundle: await this.#build(scenarioFile) })),
+    )
+    // One after the other: they are measured.
+    for (const { scenarioFile, bundle } of built) {
+      const report = await bundleReport(this.#serverless.serviceDir, bundle.code, bundle.contents)
+      this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${report}`)
+    }
   }
 
   async #buildOne(name: string | undefined): Promise<void> {
     const scenarioFile = this.#scenarios.find(({ scenario }) => scenario.name === name)
-    if (scenarioFile === undefined) return
-    const code = await this.#bundle(scenarioFile, 'real')
-    const artifact = join(this.#serverless.serviceDir, artifactOf(scenarioFile.scenario.name))
-    mkdirSync(join(artifact, '..'), { recursive: true })
-    writeFileSync(artifact, archive(code))
+    if (scenarioFile !== undefined) await this.#build(scenarioFile)
   }
 
-  async #bundle({ file, scenario }: ScenarioFile, stores: 'real' | 'embedded'): Promise<Uint8Array> {
+  async #build(scenarioFile: ScenarioFile): Promise<Bundle> {
+    const bundle = await this.#bundle(scenarioFile, 'real')
+    const artifact = join(this.#serverless.serviceDir, artifactOf(scenarioFile.scenario.name))
+    mkdirSync(join(artifact, '..'), { recursive: true })
+    writeFileSync(artifact, archive(bundle.code))
+    return bundle
+  }
+
+  async #bundle({ file, scenario }: ScenarioFile, stores: 'real' | 'embedded'): Promise<Bundle> {
     // esbuild and the compiler cost 50 ms, which `print` and `info` need not pay.
     const { bundleScenario } = await import('../lib/compiler/bundle.ts')
     try {
-      return (await bundleScenario(join(this.#serverless.serviceDir, file), { stores })).code
+      return await bundleScenario(join(this.#serverless.serviceDir, file), { stores })
     } catch (error) {
       throw this.#error(
         `Cannot build "${scenario.name}": ${error instanceof Error ? error.message : inspect(error)}`,
@@ -343,7 +356,7 @@ export default class SluicePlugin {
     const { serviceDir } = this.#serverless
     const lookups = join(serviceDir, 'events', `${name}.lookups.json`)
     if (stores === 'embedded' && existsSync(lookups)) process.env['SLUICE_LOOKUPS'] ??= lookups
-    const code = await this.#bundle(scenarioFile, stores)
+    const { code } = await this.#bundle(scenarioFile, stores)
     this.#serverless.service.getFunction(name).handler = localInvocation(serviceDir, name, code)
   }
 

@@ -60,6 +60,7 @@ describe('the service, offline and without credentials', () => {
   test('package writes a function with log group, role and mapping', async () => {
     const { code, output } = await service.serverless(['package'])
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    expect(output).toMatch(/telecom-campaign: \d+ KB \(ioredis \d+, .*\), \d+ ms of CPU to load/)
     zips = zipsOf(service)
     const resources = service.resources()
     const of = (type: string) =>
