@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { BatchWriteItemCommand, CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { Redis } from 'ioredis'
 import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
+import { startIgnite } from '../../../infra/local/ignite.ts'
 import { startRedis } from '../../../infra/local/redis.ts'
 import { startUpstash } from '../../../infra/local/upstash.ts'
 import { connectDynamoDb } from '../../../lib/connectors/dynamodb.ts'
 import { connectHttp } from '../../../lib/connectors/http.ts'
+import { connectIgnite } from '../../../lib/connectors/ignite.ts'
 import { memoryStore } from '../../../lib/connectors/memory.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
 import { connectUpstash } from '../../../lib/connectors/upstash.ts'
@@ -116,6 +118,24 @@ export const sources: readonly Source[] = [
           await front.stop()
           await redis.stop()
         },
+      }
+    },
+  },
+  {
+    name: 'Apache Ignite',
+    isKeyValue: true,
+    hasSecret: true,
+    store: 'ignite',
+    start: async content => {
+      const ignite = await startIgnite({ ...content, hash, set: ['member'] })
+      return {
+        address: ignite.address,
+        connect: (address, secret = ignite.user.password) =>
+          connectIgnite({ url: `ignite://${ignite.user.name}:${secret}@${address}/profiles`, scenario: 'visits' }),
+        texts: strings,
+        answer: same,
+        wrongKindKey: 'hash',
+        stop: () => ignite.stop(),
       }
     },
   },
