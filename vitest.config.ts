@@ -2,7 +2,12 @@
 // Without isolation 12 small files cost 0.5 s of CPU instead of 1.6: tests keep no state in modules.
 import { defineConfig } from 'vitest/config'
 
-const integration = ['test/integration/**/*.test.ts', 'test/connectors/**/*.test.ts', 'test/cases/**/*.test.ts']
+const integration = [
+  'test/integration/**/*.test.ts',
+  'test/connectors/**/*.test.ts',
+  'test/cases/**/*.test.ts',
+  'test/torture/**/*.test.ts',
+]
 const common = { isolate: false, pool: 'threads' } as const
 
 export default defineConfig({

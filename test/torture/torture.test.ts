@@ -1,0 +1,43 @@
+// A short stretch of `npm run torture`, which goes on for as long as one likes.
+import { expect, test } from 'vitest'
+import { type FaultKind, torture } from './torture.ts'
+
+/** All but those that take seconds each. */
+const quick: readonly FaultKind[] = [
+  'kill',
+  'zombie',
+  'zombie between two calls',
+  'two at once',
+  'delivered again',
+  'cut before',
+  'cut between',
+  'cut after',
+  'late delivery',
+]
+const sound = { lost: [], duplicated: [], reordered: [], wrong: [] }
+
+test('40 faults: nothing lost, doubled or out of order', { timeout: 300_000 }, async () => {
+  const { verdict, stable, faultCount, recordCount } = await torture({ faults: 40, seed: 1, kinds: quick })
+  expect(verdict).toEqual(sound)
+  expect(stable).toBe(true)
+  expect(faultCount).toBeGreaterThanOrEqual(40)
+  expect(recordCount).toBeGreaterThan(300)
+})
+
+test('the broker is killed and comes back', { timeout: 300_000 }, async () => {
+  const { verdict, stable, strikes } = await torture({ faults: 1, seed: 2, kinds: ['broker killed'] })
+  expect(verdict).toEqual(sound)
+  expect(stable).toBe(true)
+  expect(strikes.get('broker killed')?.get('')).toBe(1)
+})
+
+test('a function whose progress is one record behind is found out', { timeout: 300_000 }, async () => {
+  const { verdict } = await torture({
+    faults: 8,
+    seed: 3,
+    kinds: ['kill'],
+    mutate: ['progress: partition, nextOffset, records', 'progress: partition, nextOffset: nextOffset - 1n, records'],
+  })
+  expect(verdict.duplicated.length).toBeGreaterThan(0)
+  expect(verdict.lost).toEqual([])
+})
