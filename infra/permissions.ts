@@ -27,6 +27,7 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
   const { topic } = settings
   const identity = `sluice.${scenario.name}.${scenario.generation}`
   const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
+  const tables = lookupTables(scenario)
   const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
   return [
     allow('Cluster', ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'], [cluster]),
@@ -47,6 +48,7 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
       ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
       arns('transactional-id', [`${identity}/*`]),
     ),
+    ...(tables.length === 0 ? [] : [allow('Items', ['dynamodb:BatchGetItem'], tables.map(tableArn))]),
     // For mapping and function alike.
     ...(secret === undefined ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], [secret])]),
     ...(secretKey === undefined ? [] : [allow('SecretKey', ['kms:Decrypt'], [secretKey])]),
@@ -69,6 +71,15 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
       '*',
     ),
   ]
+}
+
+/** The DynamoDB tables that look-ups read, in file order. */
+export function lookupTables({ enrichers }: Scenario): readonly string[] {
+  return [...new Set(enrichers.flatMap(({ lookup }) => (lookup.kind === 'item' ? [lookup.table] : [])))]
+}
+
+function tableArn(table: string): unknown {
+  return { 'Fn::Sub': `arn:\${AWS::Partition}:dynamodb:\${AWS::Region}:\${AWS::AccountId}:table/${table}` }
 }
 
 /** Every topic that the sinks can write to, in file order. */

@@ -3,11 +3,21 @@
 import { interpretedRows } from '../compiler/interpreted.ts'
 import type { embed as embedPlan } from '../connectors/embedded.ts'
 import type { StoreContent } from '../connectors/memory.ts'
+import { maxElements } from '../plan/keys.ts'
 import type { Columns, LookupPlan, Plan } from '../plan/plan.ts'
 import type { KafkaEvent, KafkaEventRecord } from '../runtime/event.ts'
 import type { Decided } from '../runtime/handler.ts'
 import type { OutputRecord } from '../runtime/ports.ts'
-import type { Decision, Example, ExampleStep, ExpectedOutput, Given, GivenLookup, Scenario } from '../scenario/scenario.ts'
+import type {
+  Decision,
+  Enricher,
+  Example,
+  ExampleStep,
+  ExpectedOutput,
+  Given,
+  GivenLookup,
+  Scenario,
+} from '../scenario/scenario.ts'
 import { sameJson } from './json-compare.ts'
 
 /** A plan and the function that gives it a world: both from one module, compiled or interpreted. */
@@ -217,9 +227,10 @@ async function isFalse(
 function byExample(lookup: LookupPlan): LookupPlan {
   return {
     ...lookup,
-    key: (columns, i) => {
-      const key = lookup.key(columns, i)
-      return typeof key === 'string' ? `${lookup.name}/${columns.record[i]!.offset}` : key
+    key: (columns, i, element, index) => {
+      const key = lookup.key(columns, i, element, index)
+      const place = index === undefined ? '' : `/${index}`
+      return typeof key === 'string' ? `${lookup.name}/${columns.record[i]!.offset}${place}` : key
     },
     ...(lookup.member && { member: () => 'member' }),
   }
@@ -230,16 +241,25 @@ function storeOf(scenario: Scenario, example: Example): { lookups: StoreContent;
   const failing = new Set<string>()
   for (const [offset, { given }] of example.steps.entries()) {
     for (const [name, found] of given.lookups) {
-      const key = `${name}/${offset}`
-      if (found.kind === 'failing') failing.add(key)
-      const entry = entryOf(found, scenario.enrichers.find(enricher => enricher.name === name)!.lookup.kind)
-      if (entry !== undefined) lookups[key] = entry
+      const { lookup, forEach } = scenario.enrichers.find(enricher => enricher.name === name)!
+      const answers: readonly (readonly [string, GivenLookup])[] =
+        found.kind === 'list'
+          ? found.items.map((item, index) => [`/${index}`, item] as const)
+          : forEach === undefined
+            ? [['', found]]
+            : Array.from({ length: maxElements }, (_, index) => [`/${index}`, found] as const)
+      for (const [place, answer] of answers) {
+        const key = `${name}/${offset}${place}`
+        if (answer.kind === 'failing') failing.add(key)
+        const entry = entryOf(answer, lookup.kind)
+        if (entry !== undefined) lookups[key] = entry
+      }
     }
   }
   return { lookups, failing }
 }
 
-function entryOf(found: GivenLookup, kind: 'hash' | 'json' | 'string' | 'member'): StoreContent[string] | undefined {
+function entryOf(found: GivenLookup, kind: Enricher['lookup']['kind']): StoreContent[string] | undefined {
   switch (found.kind) {
     case 'hash':
       return { type: 'hash', value: Object.fromEntries(found.fields) }

@@ -1,6 +1,7 @@
 // What happened to each record of a batch, for people: what was looked up, which filter or row decided, what is emitted where.
 
 import { interpretedRows } from '../compiler/interpreted.ts'
+import { fetchedEnrichers } from '../compiler/planning.ts'
 import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
 import { textOfTimestamp } from '../language/standard/output.ts'
 import { Timestamp } from '../language/standard/values.ts'
@@ -76,7 +77,7 @@ function recordLines(trace: Trace, index: number, coordinates: string, paint: Pa
 }
 
 function lookupLines({ scenario, decided }: Trace, index: number, paint: Painter): readonly string[] {
-  return scenario.enrichers.flatMap((enricher, l) => {
+  return fetchedEnrichers(scenario).flatMap((enricher, l) => {
     const found = decided!.columns.lookups[l]![index]
     if (found === undefined) return []
     return [

@@ -79,7 +79,7 @@ function decisionDetail({ decision }: PlannedDecision): string {
 }
 
 function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): string {
-  const commands = { hash: 'HMGET', json: 'GET', string: 'GET', member: 'SISMEMBER' } as const
+  const commands: Partial<Record<string, string>> = { hash: 'HMGET', json: 'GET', string: 'GET', member: 'SISMEMBER' }
   const counted = (chosen: readonly PlannedLookup[]) =>
     ['HMGET', 'GET', 'SISMEMBER']
       .map(command => [chosen.filter(({ enricher }) => commands[enricher.lookup.kind] === command).length, command] as const)
@@ -88,11 +88,15 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
       .join(', ')
   const single = counted(lookups.filter(({ enricher }) => enricher.forEach === undefined))
   const perElement = counted(lookups.filter(({ enricher }) => enricher.forEach !== undefined))
-  const redis = [
-    ...(single ? [`${single} per record`] : []),
-    ...(perElement ? [`${perElement} per element`] : []),
-    'one pipeline',
-  ].join(', ')
+  const redis = [...(single ? [`${single} per record`] : []), ...(perElement ? [`${perElement} per element`] : [])]
+  const pipeline = redis.length === 0 ? [] : [[...redis, 'one pipeline'].join(', ')]
+  const others = lookups.flatMap(({ enricher: { lookup } }) =>
+    lookup.kind === 'item'
+      ? [`BatchGetItem ${lookup.table}`]
+      : lookup.kind === 'request'
+        ? [`${lookup.method} ${lookup.host}`]
+        : [],
+  )
   const cached = lookups
     .filter(({ enricher }) => enricher.cacheMs > 0)
     .map(({ enricher }) => `${enricher.name} cached ${durationText(enricher.cacheMs)}`)
@@ -103,7 +107,7 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
   const forSinks = lookups
     .filter(({ byFilters, sinks }) => !byFilters && sinks.length > 0 && sinks.length < sinkCount)
     .map(({ enricher, sinks }) => `${enricher.name} for ${sinks.map(sink => sink.name).join(', ')}`)
-  return [redis, ...cached, ...alsoFor, ...forSinks].join('; ')
+  return [...pipeline, ...new Set(others), ...cached, ...alsoFor, ...forSinks].join('; ')
 }
 
 function sinkDetail(sink: Sink): string {

@@ -52,6 +52,24 @@ export function templateFunction(
   return generate(module, checkedOf({ kind: 'template', template }), names, word, at, code => templateStatements(template, code))
 }
 
+/** A function over several texts with holes: `result` is JavaScript of their locals; undefined where one of them is missing. */
+export function textsFunction(
+  module: ModuleText,
+  templates: readonly Template[],
+  names: NameTable,
+  { word, at }: { readonly word: string; readonly at: string },
+  result: (texts: readonly string[]) => string,
+): GeneratedFunction {
+  const expressions = templates.flatMap(template => checkedOf({ kind: 'template', template }))
+  return generate(module, expressions, names, word, at, code => {
+    const statements = templates.map((template, t) => {
+      if (!mayBeMissing(template)) return `const t${t} = ${templateCode(template, code)}`
+      return `const t${t} = ${optionalTemplateCode(template, code)}\n  if (t${t} === undefined) return undefined`
+    })
+    return [...statements, `return ${result(templates.map((_, t) => `t${t}`))}`].join('\n  ')
+  })
+}
+
 /** A function that gives a key or header as text; undefined where it is missing. */
 export function textFunction(
   module: ModuleText,

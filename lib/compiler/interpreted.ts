@@ -24,11 +24,12 @@ import {
   wrongType,
 } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
-import type { Columns, Header, LookupAnswer, LookupPlan, Plan, SinkPlan, Step } from '../plan/plan.ts'
+import { findEach, itemKey, requestKey, tableKey } from '../plan/keys.ts'
+import type { Columns, Header, LookupAnswer, LookupElements, LookupPlan, Plan, SinkPlan, Step } from '../plan/plan.ts'
 import type { Decision, Enricher, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
 import { interpretDecision } from './decision-interpreter.ts'
 import { decodeJson, decodeText } from './interpreted-decoder.ts'
-import type { Condition, Planning } from './planning.ts'
+import { type Condition, commandOf, fetchedEnrichers, type Planning, storeOf } from './planning.ts'
 
 /** The same plan, interpreted. */
 export function interpretedPlan(planning: Planning): Plan {
@@ -49,11 +50,11 @@ export function interpretedPlan(planning: Planning): Plan {
       ...(source.key && { decodeKey: (bytes: Uint8Array | null) => decodeKey(source.key!, bytes) }),
       ...(source.headers && { decodeHeaders: (headers: readonly Header[]) => decodeHeaders(source.headers!, headers) }),
     },
-    lookups: scenario.enrichers.map(enricher => world.lookup(enricher, planning)),
+    lookups: fetchedEnrichers(scenario).map(enricher => world.lookup(enricher, planning)),
     steps: planning.stages.map((stage): Step => {
       switch (stage.kind) {
         case 'fetch':
-          return { kind: 'fetch', lookups: stage.lookups.map(({ enricher }) => scenario.enrichers.indexOf(enricher)) }
+          return { kind: 'fetch', lookups: stage.lookups.map(({ enricher }) => fetchedEnrichers(scenario).indexOf(enricher)) }
         case 'filter':
           return {
             kind: 'filter',
@@ -122,27 +123,24 @@ class Interpreted {
   }
 
   lookup(enricher: Enricher, planning: Planning): LookupPlan {
-    const { name, lookup, fields, onMissing, onError, timeoutMs, cacheMs, type } = enricher
+    const { name, lookup, onError, timeoutMs, cacheMs, forEach, fields } = enricher
     const at = `look-up ${name}`
     const planned = planning.stages
       .flatMap(stage => (stage.kind === 'fetch' ? stage.lookups : []))
       .find(candidate => candidate.enricher === enricher)
-    const missing = (key: string | undefined): unknown => {
-      if (lookup.kind === 'member') return false
-      return onMissing === 'empty'
-        ? objectOf(fields.entries().map(([field, { default: fallback }]) => [field, fallback]))
-        : lookupMissing(name, key)
-    }
+    const missing = (key: string | undefined): unknown => missingOf(enricher, key)
+    const elements = (element: unknown): Elements => (forEach === undefined ? {} : { [forEach.element]: element })
     return {
       name,
-      store: 'redis',
-      command:
-        lookup.kind === 'hash'
-          ? { kind: 'hash', fields: [...fields.keys()] }
-          : { kind: lookup.kind === 'member' ? 'member' : 'string' },
-      key: (columns, i) => this.#guarded(at, () => this.#template(lookup.key, columns, i)),
+      store: storeOf(enricher)!,
+      command: commandOf(enricher),
+      key: (columns, i, element) => this.#guarded(at, () => this.#key(enricher, columns, i, elements(element))),
+      ...(forEach && {
+        each: { ...this.#each(enricher), list: (columns: Columns, i: number) => this.#list(enricher, columns, i) },
+      }),
       ...(lookup.kind === 'member' && {
-        member: (columns: Columns, i: number) => this.#guarded(at, () => this.#template(lookup.member, columns, i)),
+        member: (columns: Columns, i: number, element?: unknown) =>
+          this.#guarded(at, () => this.#template(lookup.member, columns, i, elements(element))),
       }),
       needed: (columns, i) => {
         if (planned === undefined) return false
@@ -153,12 +151,66 @@ class Interpreted {
           (planned.gates === undefined || planned.gates.some(sink => this.#when(sink, columns, i) === true))
         )
       },
-      decode: (answer, key) => decodeAnswer(enricher, answer, key, missing, type),
+      decode: (answer, key) => decodeAnswer(enricher, answer, key, missing, { kind: 'object', fields }),
       missing,
       onError,
       timeoutMs,
       cacheMs,
     }
+  }
+
+  #key({ name, lookup }: Enricher, columns: Columns, i: number, elements: Elements): string | undefined | Failure {
+    if (lookup.kind === 'item' || lookup.kind === 'table') {
+      const texts: string[] = []
+      for (const { value } of lookup.attributes) {
+        const text = this.#template(value, columns, i, elements)
+        if (text === undefined) return undefined
+        texts.push(text)
+      }
+      if (lookup.kind === 'table') return tableKey(texts)
+      return itemKey(
+        name,
+        lookup.attributes.map((attribute, a) => [attribute.name, attribute.type === 'number' ? 'N' : 'S', texts[a]!] as const),
+      )
+    }
+    if (lookup.kind !== 'request') return this.#template(lookup.key, columns, i, elements)
+    const body = lookup.body && this.#json(lookup.body, columns, i, elements)
+    const parts: (string | readonly [string])[] = []
+    for (const part of lookup.key.parts) {
+      const text = typeof part === 'string' ? part : this.#template({ ...lookup.key, parts: [part] }, columns, i, elements)
+      if (text === undefined) return undefined
+      parts.push(typeof part === 'string' ? [text] : text)
+    }
+    return requestKey(name, parts, body)
+  }
+
+  #list({ name, forEach }: Enricher, columns: Columns, i: number): readonly unknown[] | Failure {
+    return this.#guarded(`forEach of look-up ${name}`, () =>
+      this.#expression(forEach!.list, columns, i, {}),
+    ) as readonly unknown[]
+  }
+
+  #each({ forEach, lookup, leavesOut }: Enricher): LookupElements {
+    return {
+      join: (found, element) =>
+        objectOf([
+          ...(lookup.kind === 'member' ? [['value', found] as const] : Object.entries(found as object)),
+          [forEach!.element, element] as const,
+        ]),
+      leavesOut: leavesOut === true,
+    }
+  }
+
+  #table(enricher: Enricher, columns: Columns, i: number): unknown {
+    const { name, lookup, forEach } = enricher
+    if (lookup.kind !== 'table') throw new Error(`"${name}" is no table`)
+    const find = (elements: Elements): unknown => {
+      const key = this.#guarded(`look-up ${name}`, () => this.#key(enricher, columns, i, elements))
+      if (key instanceof Failure) return key
+      return (key === undefined ? undefined : lookup.rows.get(key)) ?? missingOf(enricher, key)
+    }
+    if (forEach === undefined) return find({})
+    return findEach(name, this.#list(enricher, columns, i), this.#each(enricher), element => find({ [forEach.element]: element }))
   }
 
   emit(sink: Sink, columns: Columns, i: number, outputs: Parameters<SinkPlan['emit']>[2]): Failure | undefined {
@@ -219,7 +271,7 @@ class Interpreted {
 
   /** Throws ExpressionFailure. */
   #valueOf(name: string, columns: Columns, i: number): unknown {
-    const { enrichers, variables, filters, decisions } = this.#scenario
+    const { variables, filters, decisions } = this.#scenario
     switch (name) {
       case 'event':
         return columns.event[i]
@@ -234,8 +286,10 @@ class Interpreted {
       case 'record':
         return recordOf(columns, i)
     }
-    const lookup = enrichers.findIndex(enricher => enricher.name === name)
+    const lookup = fetchedEnrichers(this.#scenario).findIndex(enricher => enricher.name === name)
     if (lookup >= 0) return read(columns.lookups[lookup]![i])
+    const table = this.#scenario.enrichers.find(enricher => enricher.name === name)
+    if (table !== undefined) return read(this.#table(table, columns, i))
     const variable = variables.find(candidate => candidate.name === name)
     if (variable !== undefined) return this.#value(variable.value, columns, i)
     const filter = filters.find(candidate => candidate.name === name)
@@ -335,6 +389,13 @@ class Interpreted {
   }
 }
 
+function missingOf({ name, lookup, fields, onMissing, leavesOut }: Enricher, key: string | undefined): unknown {
+  if (lookup.kind === 'member') return false
+  return onMissing === 'empty' && !leavesOut
+    ? objectOf(fields.entries().map(([field, { default: fallback }]) => [field, fallback]))
+    : lookupMissing(name, key)
+}
+
 function absentDecision(decision: Decision): unknown {
   return decision.onMissing === 'empty'
     ? objectOf(decision.outputs.map(({ name }) => [name, undefined]))
@@ -348,7 +409,7 @@ function decodeAnswer(
   missing: (key: string | undefined) => unknown,
   type: Type,
 ): unknown {
-  if (lookup.kind === 'json') {
+  if (lookup.kind === 'json' || lookup.kind === 'item' || lookup.kind === 'request') {
     return decodeJsonLookup(
       name,
       answer,

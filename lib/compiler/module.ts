@@ -2,7 +2,7 @@
 // surprises can be followed in it.
 import type { Checked } from '../language/checked.ts'
 import type { Field, Type } from '../language/types.ts'
-import type { Decision, Enricher, Scenario, Sink, Value, Variable } from '../scenario/scenario.ts'
+import type { Decision, Enricher, KeyAttribute, Scenario, Sink, Value, Variable } from '../scenario/scenario.ts'
 import { compileDecision } from './decision.ts'
 import { jsonDecoder, textDecode } from './decoder.ts'
 import {
@@ -17,9 +17,21 @@ import {
   straightCode,
   templateFunction,
   textFunction,
+  textsFunction,
 } from './expressions.ts'
 import { literalCode, ModuleText, objectLiteral } from './module-text.ts'
-import { type Condition, type Demand, type Planning, referencesOf, type Stage, sinkReferences } from './planning.ts'
+import {
+  type Condition,
+  commandOf,
+  type Demand,
+  enricherReferences,
+  fetchedEnrichers,
+  type Planning,
+  referencesOf,
+  type Stage,
+  sinkReferences,
+  storeOf,
+} from './planning.ts'
 
 /** Modules that the generated one imports: real paths for the bundler. */
 export interface RunTimePaths {
@@ -40,9 +52,12 @@ const importsOf = (paths: RunTimePaths) => `import * as std from ${JSON.stringif
 import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
 import { Failure } from ${JSON.stringify(paths.failure)}
 import {
-  decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, invalidLookup, isFound, isRequired, join, judge, kindFound, lookupMissing,
-  missingField, notInEnum, read, recordOf, textOfBytes, wrongType,
+  decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, findEach, invalidLookup, isFound, isRequired, itemKey, join, judge, kindFound,
+  lookupMissing, missingField, notInEnum, read, recordOf, requestKey, tableKey, textOfBytes, wrongType,
 } from ${JSON.stringify(paths.columns)}`
+
+// A parameter of key functions; no name of a scenario holds a blank.
+const sentBody = 'sent body'
 
 class Generator {
   readonly #module = new ModuleText()
@@ -63,7 +78,7 @@ class Generator {
   generate(paths: RunTimePaths): string {
     const { name, file, generation, delivery, stopAbove, source, sinks } = this.#scenario
     const decodeEvent = jsonDecoder(this.#module, source.event)
-    const lookups = this.#scenario.enrichers.map(enricher => this.#lookup(enricher))
+    const lookups = fetchedEnrichers(this.#scenario).map(enricher => this.#lookup(enricher))
     const steps = this.#planning.stages.map(stage => this.#step(stage))
     const conditions = this.#planning.stages.flatMap(stage =>
       stage.kind === 'filter'
@@ -117,7 +132,7 @@ export default {
   }
 
   #makeAccess(name: string): NameAccess {
-    const { enrichers, variables, filters, decisions } = this.#scenario
+    const { variables, filters, decisions } = this.#scenario
     switch (name) {
       case 'event':
         return { code: 'c.event[i]', column: 'c.event', mayFail: false }
@@ -132,8 +147,10 @@ export default {
       case 'record':
         return { code: 'recordOf(c, i)', mayFail: false }
     }
-    const lookup = enrichers.findIndex(enricher => enricher.name === name)
+    const lookup = fetchedEnrichers(this.#scenario).findIndex(enricher => enricher.name === name)
     if (lookup >= 0) return { code: `c.lookups[${lookup}][i]`, column: `c.lookups[${lookup}]`, mayFail: true }
+    const table = this.#scenario.enrichers.find(enricher => enricher.name === name)
+    if (table !== undefined) return this.#kept(name, this.#table(table))
     const variable = variables.find(candidate => candidate.name === name)
     if (variable !== undefined) return this.#kept(name, this.#variable(variable))
     const filter = filters.find(candidate => candidate.name === name)
@@ -197,19 +214,16 @@ export default {
   #lookup(enricher: Enricher): string {
     const { name, lookup, onError, timeoutMs, cacheMs } = enricher
     const at = `look-up ${name}`
-    const key = templateFunction(this.#module, lookup.key, this.#names, `${name}_key`, at)
-    const command =
-      lookup.kind === 'hash'
-        ? `{ kind: 'hash', fields: ${JSON.stringify([...enricher.fields.keys()])} }`
-        : `{ kind: '${lookup.kind === 'member' ? 'member' : 'string'}' }`
+    const names = this.#elementNames(enricher)
     const missing = this.#missing(enricher)
     const properties = [
       `name: ${JSON.stringify(name)}`,
-      `store: 'redis'`,
-      `command: ${command}`,
-      `key: ${key.name}`,
+      `store: '${storeOf(enricher)}'`,
+      `command: ${JSON.stringify(commandOf(enricher))}`,
+      `key: ${this.#key(enricher, names)}`,
+      ...(enricher.forEach === undefined ? [] : [`each: ${this.#each(enricher)}`]),
       ...(lookup.kind === 'member'
-        ? [`member: ${templateFunction(this.#module, lookup.member, this.#names, `${name}_member`, at).name}`]
+        ? [`member: ${templateFunction(this.#module, lookup.member, names, `${name}_member`, at).name}`]
         : []),
       `needed: ${this.#needed(this.#demandOf(name))}`,
       `decode: ${this.#answerDecoder(enricher, missing)}`,
@@ -221,23 +235,117 @@ export default {
     return `{ ${properties.join(', ')} }`
   }
 
-  #missing({ name, lookup, fields, onMissing }: Enricher): string {
+  #elementNames({ forEach }: Enricher): NameTable {
+    return forEach === undefined ? this.#names : { ...this.#names, elements: [forEach.element] }
+  }
+
+  /** Name of the function that builds the key. */
+  #key({ name, lookup }: Enricher, names: NameTable): string {
+    const place = { word: `${name}_key`, at: `look-up ${name}` }
+    const label = JSON.stringify(name)
+    switch (lookup.kind) {
+      case 'item': {
+        const type = ({ type }: KeyAttribute) => (type === 'number' ? 'N' : 'S')
+        const members = (texts: readonly string[]) =>
+          lookup.attributes.map((one, a) => `[${JSON.stringify(one.name)}, '${type(one)}', ${texts[a]}]`).join(', ')
+        const templates = lookup.attributes.map(({ value }) => value)
+        return textsFunction(this.#module, templates, names, place, texts => `itemKey(${label}, [${members(texts)}])`).name
+      }
+      case 'table': {
+        const templates = lookup.attributes.map(({ value }) => value)
+        return textsFunction(this.#module, templates, names, place, texts => `tableKey([${texts.join(', ')}])`).name
+      }
+      case 'request': {
+        const { key, body } = lookup
+        const holes = key.parts.flatMap(part => (typeof part === 'string' ? [] : [{ ...key, parts: [part] }]))
+        const parameters = ['c', 'i', ...names.elements.map(elementLocal)].join(', ')
+        const url = (bodyCode: string) =>
+          textsFunction(
+            this.#module,
+            holes,
+            bodyCode === '' ? names : { ...names, elements: [...names.elements, sentBody] },
+            place,
+            texts => {
+              const left = [...texts]
+              const parts = key.parts.map(part => (typeof part === 'string' ? `[${JSON.stringify(part)}]` : left.shift()!))
+              return `requestKey(${label}, [${parts.join(', ')}]${bodyCode})`
+            },
+          )
+        if (body === undefined) return url('').name
+        const json = jsonFunction(this.#module, body, names, `${name}_body`, `body of look-up ${name}`)
+        const whole = this.#module.freeName('key', name)
+        const made = url(`, ${elementLocal(sentBody)}`)
+        this.#module.add(`function ${whole}(${parameters}) {
+  const body = ${json.call}
+  if (body instanceof Failure) return body
+  return ${made.name}(${parameters}, body)
+}`)
+        return whole
+      }
+      default:
+        return templateFunction(this.#module, lookup.key, names, place.word, place.at).name
+    }
+  }
+
+  #each({ name, forEach, fields, lookup, leavesOut }: Enricher): string {
+    const { element, list } = forEach!
+    const elements = expressionFunction(this.#module, list, this.#names, `${name}_list`, `forEach of look-up ${name}`)
+    const found: readonly (readonly [string, string])[] =
+      lookup.kind === 'member'
+        ? [['value', 'found']]
+        : [...fields.keys()].map(field => [field, `found[${JSON.stringify(field)}]`] as const)
+    const joined = objectLiteral([...found, [element, 'element']])
+    return `{ list: ${elements.name}, join: (found, element) => (${joined}), leavesOut: ${leavesOut === true} }`
+  }
+
+  /** A compiled table is a name like a variable: nothing waits for it. */
+  #table(enricher: Enricher): GeneratedFunction {
+    const { name, lookup, forEach } = enricher
+    if (lookup.kind !== 'table') throw new Error(`"${name}" is no table`)
+    const rows = [...lookup.rows].map(([key, row]) => `[${JSON.stringify(key)}, ${literalCode(row)}]`)
+    const table = this.#module.constant('table', `new Map([\n  ${rows.join(',\n  ')},\n])`)
+    const names = this.#elementNames(enricher)
+    const parameters = ['c', 'i', ...names.elements.map(elementLocal)].join(', ')
+    const key = this.#key(enricher, names)
+    const missing = this.#missing(enricher)
+    const find = this.#module.freeName('find', name)
+    this.#module.add(`function ${find}(${parameters}) {
+  const key = ${key}(${parameters})
+  if (key instanceof Failure) return key
+  const row = key === undefined ? undefined : ${table}.get(key)
+  return row === undefined ? ${missing}(key) : row
+}`)
+    if (forEach === undefined) return { name: find, call: `${find}(c, i)`, mayFail: true }
+    const all = this.#module.freeName('findEach', name)
+    this.#module.add(`const ${all}_each = ${this.#each(enricher)}
+function ${all}(c, i) {
+  return findEach(${JSON.stringify(name)}, ${all}_each.list(c, i), ${all}_each, element => ${find}(c, i, element))
+}`)
+    return { name: all, call: `${all}(c, i)`, mayFail: true }
+  }
+
+  #missing({ name, lookup, fields, onMissing, leavesOut }: Enricher): string {
     const missing = this.#module.freeName('missing', name)
     const empty = lookup.kind === 'member' ? 'false' : objectCode(fields, (_, field) => literalCode(field.default))
-    const result = onMissing === 'empty' || lookup.kind === 'member' ? empty : `lookupMissing(${JSON.stringify(name)}, key)`
+    const result =
+      (onMissing === 'empty' && !leavesOut) || lookup.kind === 'member' ? empty : `lookupMissing(${JSON.stringify(name)}, key)`
     this.#module.add(`function ${missing}(key) {\n  return ${result}\n}`)
     return missing
   }
 
   #answerDecoder(enricher: Enricher, missing: string): string {
-    const { name, lookup, fields, type } = enricher
+    const { name, lookup, fields } = enricher
     const decode = this.#module.freeName('answer', name)
     const label = JSON.stringify(name)
     const broken = (detail: string) => `return invalidLookup(${label}, key, ${detail})`
     switch (lookup.kind) {
+      case 'table':
+        throw new Error(`the table "${name}" is asked nowhere`)
+      case 'item':
+      case 'request':
       case 'json':
         this.#module.add(`function ${decode}(answer, key) {
-  return decodeJsonLookup(${label}, answer, key, ${jsonDecoder(this.#module, type as Type & { kind: 'object' })}, ${missing})
+  return decodeJsonLookup(${label}, answer, key, ${jsonDecoder(this.#module, { kind: 'object', fields })}, ${missing})
 }`)
         return decode
       case 'member':
@@ -302,7 +410,7 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
   #step(stage: Stage): string {
     switch (stage.kind) {
       case 'fetch': {
-        const indexes = stage.lookups.map(({ enricher }) => this.#scenario.enrichers.indexOf(enricher))
+        const indexes = stage.lookups.map(({ enricher }) => fetchedEnrichers(this.#scenario).indexOf(enricher))
         return `{ kind: 'fetch', lookups: [${indexes.join(', ')}] }`
       }
       case 'filter':
@@ -603,8 +711,12 @@ function countUses({ enrichers, variables, filters, decisions, sinks }: Scenario
   const count = (names: readonly string[]) => {
     for (const name of new Set(names)) counts.set(name, (counts.get(name) ?? 0) + 1)
   }
-  for (const { lookup } of enrichers)
-    count([...referencesOf(lookup.key), ...(lookup.kind === 'member' ? referencesOf(lookup.member) : [])])
+  for (const enricher of enrichers) {
+    const isJudged = enricher.lookup.kind === 'table' && enricher.onMissing !== 'empty'
+    count([...enricherReferences(enricher), ...(isJudged ? [enricher.name] : [])])
+    // A look-up per element reads the names of its key again and again.
+    if (enricher.forEach !== undefined) count(enricherReferences(enricher))
+  }
   for (const { value } of variables) count(referencesOf(value))
   for (const { name, condition } of filters) count([...referencesOf(condition), name])
   for (const decision of decisions)

@@ -1,7 +1,7 @@
 // When each thing happens. The author writes what; references alone decide the order: filters run as soon as their inputs are known, all
 // look-ups that need not wait for each other share one round trip (scenario-format.md, Order of execution; `explain` prints the result).
 import type { Checked } from '../language/checked.ts'
-import type { LookupStore } from '../plan/plan.ts'
+import type { LookupCommand, LookupStore } from '../plan/plan.ts'
 import type { Decision, Enricher, Filter, ForEach, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
 
 export interface Planning {
@@ -91,15 +91,14 @@ export function plan(scenario: Scenario): Planning {
     }
     const ready = conditions.filter(
       condition =>
-        !judged.has(condition) &&
-        (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : done.has(condition.name)),
+        !judged.has(condition) && (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : known(condition.name)),
     )
     if (ready.length > 0) {
       stages.push({ kind: 'filter', conditions: ready })
       for (const condition of ready) judged.add(condition)
       continue
     }
-    const lookups = scenario.enrichers
+    const lookups = fetchedEnrichers(scenario)
       .filter(enricher => !done.has(enricher.name) && allKnown(graph.refsOf(enricher.name)))
       .map(enricher => ({ enricher, ...demandOf(enricher.name) }))
       .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && gatesKnown(lookup)))
@@ -115,7 +114,45 @@ export function plan(scenario: Scenario): Planning {
 
 /** The stores that the scenario's look-ups ask. */
 export function storesOf({ enrichers }: Scenario): readonly LookupStore[] {
-  return enrichers.length > 0 ? ['redis'] : []
+  const stores = new Set(enrichers.map(storeOf))
+  return (['redis', 'dynamodb', 'http'] as const).filter(store => stores.has(store))
+}
+
+/** Undefined: a table is compiled in. */
+export function storeOf({ lookup }: Enricher): LookupStore | undefined {
+  switch (lookup.kind) {
+    case 'item':
+      return 'dynamodb'
+    case 'request':
+      return 'http'
+    case 'table':
+      return undefined
+    default:
+      return 'redis'
+  }
+}
+
+/** What the store is asked for. */
+export function commandOf({ lookup, fields }: Enricher): LookupCommand {
+  switch (lookup.kind) {
+    case 'hash':
+      return { kind: 'hash', fields: [...fields.keys()] }
+    case 'member':
+      return { kind: 'member' }
+    case 'item': {
+      const keyNames = lookup.attributes.map(({ name }) => name)
+      return { kind: 'item', table: lookup.table, keyNames, fields: [...fields.keys()] }
+    }
+    case 'request':
+      return { kind: 'request', method: lookup.method }
+    default:
+      return { kind: 'string' }
+  }
+}
+
+/** The enrichers that ask a store, in the order of `Plan.lookups`. */
+export function fetchedEnrichers({ enrichers }: Scenario): readonly Enricher[] {
+  return enrichers.filter(enricher => storeOf(enricher) !== undefined)
 }
 
 /** Names that a part of the scenario refers to directly, built-in ones (`event`, `now`, …) included. */
@@ -141,6 +178,16 @@ export function referencesOf(
   }
 }
 
+/** What a look-up's keys refer to; with `forEach` its element, too. */
+export function enricherReferences({ lookup, forEach }: Enricher): readonly string[] {
+  return [
+    ...referencesOf(lookup.key),
+    ...(lookup.kind === 'member' ? referencesOf(lookup.member) : []),
+    ...(lookup.kind === 'request' ? referencesOf(lookup.body) : []),
+    ...referencesOf(forEach),
+  ]
+}
+
 export function sinkReferences(sink: Sink): readonly string[] {
   const parts = [sink.topic, sink.when, sink.forEach, sink.key, sink.value, ...sink.headers.map(header => header.value)]
   return parts.flatMap(referencesOf)
@@ -164,17 +211,11 @@ interface ReferenceGraph {
 
 function referenceGraph(scenario: Scenario): ReferenceGraph {
   const refs = new Map<string, readonly string[]>()
-  for (const { name, lookup, forEach } of scenario.enrichers) {
-    refs.set(name, [
-      ...referencesOf(lookup.key),
-      ...(lookup.kind === 'member' ? referencesOf(lookup.member) : []),
-      ...referencesOf(forEach),
-    ])
-  }
+  for (const enricher of scenario.enrichers) refs.set(enricher.name, enricherReferences(enricher))
   for (const { name, value } of scenario.variables) refs.set(name, referencesOf(value))
   for (const { name, condition } of scenario.filters) refs.set(name, referencesOf(condition))
   for (const decision of scenario.decisions) refs.set(decision.name, decisionReferences(decision))
-  const waits = new Set([...scenario.enrichers, ...scenario.decisions].map(({ name }) => name))
+  const waits = new Set([...fetchedEnrichers(scenario), ...scenario.decisions].map(({ name }) => name))
 
   return { refsOf: name => refs.get(name) ?? [], closure, isFetchedOrDecided: name => waits.has(name) }
 

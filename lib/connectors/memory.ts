@@ -40,12 +40,14 @@ export function memoryStore(content: StoreContent, failing: ReadonlySet<string> 
   function answer({ command }: LookupRequest, key: string, member: string | undefined): LookupAnswer {
     if (failing.has(key))
       throw new RetryableError('redis-unreachable', `[redis-unreachable] the embedded store was told not to answer for "${key}"`)
-    const entry = entries.get(key)
+    // Items of several tables may have equal keys: a file of samples writes the table before the key.
+    const entry = (command.kind === 'item' ? entries.get(`${command.table} ${key}`) : undefined) ?? entries.get(key)
     if (entry === undefined)
       return command.kind === 'hash' ? command.fields.map(() => null) : command.kind === 'member' ? false : null
     if (command.kind === 'hash' && entry.type === 'hash')
       return command.fields.map(field => (Object.hasOwn(entry.value, field) ? entry.value[field]! : null))
-    if (command.kind === 'string' && entry.type === 'string') return entry.value
+    if ((command.kind === 'string' || command.kind === 'item' || command.kind === 'request') && entry.type === 'string')
+      return entry.value
     if (command.kind === 'member' && entry.type === 'set') return entry.value.includes(member!)
     return new WrongKind(entry.type)
   }

@@ -3,6 +3,9 @@ import { isUtf8 } from 'node:buffer'
 import { parseJsonTexts } from '../language/standard/conversion.ts'
 import { ExpressionFailure } from '../language/standard/values.ts'
 import { Failure } from './failure.ts'
+
+export { findEach, itemKey, requestKey, tableKey } from './keys.ts'
+
 import { type Columns, type LookupAnswer, needsExact, type Plan, type SourceRecord, Status, unset, WrongKind } from './plan.ts'
 
 /** Fresh columns for these records (tombstones are not among them). */

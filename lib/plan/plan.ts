@@ -98,10 +98,15 @@ export interface LookupPlan {
   /** Which of the world's stores answers: with its siblings of the stage in one call. */
   readonly store: LookupStore
   readonly command: LookupCommand
-  /** The key for record i; undefined: no look-up is made, the answer is missing; a Failure: its key cannot be built. */
-  readonly key: (columns: Columns, i: number) => string | undefined | Failure
+  /** `forEach`: keys and members are asked for each element, and the column gets a list. */
+  readonly each?: LookupElements & { readonly list: (columns: Columns, i: number) => readonly unknown[] | Failure }
+  /**
+   * The key for record i (and an element, at its place in the list); undefined: no look-up is made, the answer is missing; a Failure: its
+   * key cannot be built.
+   */
+  readonly key: (columns: Columns, i: number, element?: unknown, index?: number) => string | undefined | Failure
   /** The member asked for (`set … has MEMBER`). */
-  readonly member?: (columns: Columns, i: number) => string | undefined | Failure
+  readonly member?: (columns: Columns, i: number, element?: unknown, index?: number) => string | undefined | Failure
   /** Whether record i needs it: not dropped, and (for look-ups of sinks alone) its filters passed and a sink wants it. */
   readonly needed: (columns: Columns, i: number) => boolean
   /** Parses what the store answered by declared type; called once per distinct key. */
@@ -111,6 +116,13 @@ export interface LookupPlan {
   readonly onError: 'retry' | 'missing' | 'deadLetter'
   readonly timeoutMs: number | undefined
   readonly cacheMs: number
+}
+
+export interface LookupElements {
+  /** What was found, with the element under the loop's name. */
+  readonly join: (found: unknown, element: unknown) => object
+  /** `onMissing: drop`: an element that finds nothing is left out. */
+  readonly leavesOut: boolean
 }
 
 export type LookupCommand =

@@ -1,8 +1,17 @@
 // Looks up what a batch needs. A look-up waits only for the look-ups that its key refers to; the compiler has sorted them into fetch
-// stages, and each stage is one pipelined round trip, so a batch costs as many round trips as it has stages, whatever its size.
+// stages, and each stage is one pipelined round trip per store, all stores at once, so a batch costs as many round trips as it has stages,
+// whatever its size.
 import { Failure } from '../plan/failure.ts'
+import { foundList, keyProblem, maxElements, tooManyElements } from '../plan/keys.ts'
 import type { Columns, LookupAnswer, LookupPlan } from '../plan/plan.ts'
-import { type Deadline, type LookupPort, type LookupRequest, type LookupStores, RetryableError } from './ports.ts'
+import {
+  type Deadline,
+  type LookupMemory,
+  type LookupPort,
+  type LookupRequest,
+  type LookupStores,
+  RetryableError,
+} from './ports.ts'
 
 /** Fills the columns of these look-ups. Throws RetryableError where a store gave no answer to a look-up with `onError: retry`. */
 export async function enrich(
@@ -11,100 +20,163 @@ export async function enrich(
   stage: readonly number[],
   stores: LookupStores,
   deadline: Deadline,
+  memory?: LookupMemory,
 ) {
-  const fetches = stage
-    .map(index => collect(columns, plan[index]!, columns.lookups[index]!))
-    .filter(fetch => fetch.keys.length > 0)
-  if (fetches.length === 0) return
+  const fetches = stage.map(index => collect(columns, plan[index]!, columns.lookups[index]!))
   const byStore = Map.groupBy(fetches, fetch => fetch.lookup.store)
   // All stores are asked at once and all settle: the first error must not leave another store's answers on their way.
   const outcomes = await Promise.allSettled(
     [...byStore].map(async ([name, asked]) => {
+      const open = asked.filter(fetch => fetch.keys.length > 0)
+      for (const fetch of open) recall(fetch, memory)
+      const needed = open.filter(fetch => fetch.unknown.length > 0)
+      if (needed.length === 0) return
       const store = stores[name]
-      if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${asked[0]!.lookup.name}"`)
-      const answers = await askStore(asked, store, deadline)
-      asked.forEach((fetch, f) => {
-        spread(fetch, answers[f])
-      })
+      if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${needed[0]!.lookup.name}"`)
+      await answerAll(needed, store, deadline, memory)
     }),
   )
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
+  for (const fetch of fetches) spread(fetch)
 }
 
 /** What one look-up asks: distinct keys, and which of them each record waits for. */
 interface Fetch {
   readonly lookup: LookupPlan
   readonly column: unknown[]
+  /** What tells keys apart: the key, or key and member. */
+  readonly identities: string[]
   readonly keys: string[]
   readonly members: string[] | undefined
-  /** By record: the index of the key that it waits for, or −1. */
-  readonly waiting: Int32Array
+  /** By key index: the decoded value. */
+  readonly values: unknown[]
+  /** Key indexes that no memory knew. */
+  unknown: readonly number[]
+  /** Pairs of record index and key index. */
+  readonly waiting: number[]
+  /** With `forEach`: records with their elements, each of which waits for a key index or has its value already. */
+  readonly lists: { readonly record: number; readonly elements: readonly unknown[]; readonly found: (number | Known)[] }[]
+}
+
+interface Known {
+  readonly value: unknown
 }
 
 function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch {
   const fetch: Fetch = {
     lookup,
     column,
+    identities: [],
     keys: [],
     members: lookup.member && [],
-    waiting: new Int32Array(columns.recordCount).fill(-1),
+    values: [],
+    unknown: [],
+    waiting: [],
+    lists: [],
   }
-  const keyIndexes = new Map<string, number>()
+  const keyIndexes = new Map<string, number | Known>()
   for (let i = 0; i < columns.recordCount; i++) {
     if (!lookup.needed(columns, i)) continue
-    const key = lookup.key(columns, i)
-    const member = lookup.member?.(columns, i)
-    if (key instanceof Failure || member instanceof Failure) {
-      column[i] = key instanceof Failure ? key : member
+    if (lookup.each === undefined) {
+      const asked = ask(fetch, keyIndexes, lookup.key(columns, i), lookup.member?.(columns, i))
+      if (typeof asked === 'number') fetch.waiting.push(i, asked)
+      else column[i] = asked.value
       continue
     }
-    if (key === undefined || (lookup.member !== undefined && member === undefined)) {
-      // A hole that may be missing is: no look-up is made, the answer is missing.
-      column[i] = lookup.missing(undefined)
-      continue
+    const elements = lookup.each.list(columns, i)
+    if (elements instanceof Failure) column[i] = elements
+    else if (elements.length > maxElements) column[i] = tooManyElements(lookup.name, elements.length)
+    else {
+      const found = elements.map((element, index) =>
+        ask(fetch, keyIndexes, lookup.key(columns, i, element, index), lookup.member?.(columns, i, element, index)),
+      )
+      fetch.lists.push({ record: i, elements, found })
     }
-    const identity = member === undefined ? key : `${key.length} ${key}${member}`
-    let keyIndex = keyIndexes.get(identity)
-    if (keyIndex === undefined) {
-      keyIndex = fetch.keys.length
-      keyIndexes.set(identity, keyIndex)
-      fetch.keys.push(key)
-      if (member !== undefined) fetch.members!.push(member)
-    }
-    fetch.waiting[i] = keyIndex
   }
   return fetch
 }
 
-async function askStore(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline) {
-  const requests: LookupRequest[] = fetches.map(({ lookup, keys, members }) => ({
+/** The index of the key, or what is known without asking. */
+function ask(
+  fetch: Fetch,
+  keyIndexes: Map<string, number | Known>,
+  key: string | undefined | Failure,
+  member: string | undefined | Failure,
+): number | Known {
+  const { lookup } = fetch
+  if (key instanceof Failure) return { value: key }
+  if (member instanceof Failure) return { value: member }
+  // A hole that may be missing is: no look-up is made, the answer is missing.
+  if (key === undefined || (lookup.member !== undefined && member === undefined)) return { value: lookup.missing(undefined) }
+  const identity = member === undefined ? key : `${key.length} ${key}${member}`
+  const known = keyIndexes.get(identity)
+  if (known !== undefined) return known
+  const problem = keyProblem(lookup.name, lookup.store, identity)
+  const asked = problem === undefined ? fetch.keys.length : { value: problem }
+  keyIndexes.set(identity, asked)
+  if (problem === undefined) {
+    fetch.identities.push(identity)
+    fetch.keys.push(key)
+    if (member !== undefined) fetch.members!.push(member)
+  }
+  return asked
+}
+
+/** Takes from the container's memory what is there; the rest is `unknown`. */
+function recall(fetch: Fetch, memory: LookupMemory | undefined): void {
+  const { lookup, identities, values } = fetch
+  const remembers = memory !== undefined && lookup.cacheMs > 0
+  const unknown: number[] = []
+  for (let k = 0; k < identities.length; k++) {
+    const known = remembers ? memory.recall(lookup.name, identities[k]!) : undefined
+    if (known === undefined) unknown.push(k)
+    else values[k] = known.value
+  }
+  fetch.unknown = unknown
+}
+
+async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline, memory: LookupMemory | undefined) {
+  const requests: LookupRequest[] = fetches.map(({ lookup, keys, members, unknown }) => ({
     command: lookup.command,
-    keys,
-    ...(members && { members }),
+    // Usually nothing is known before.
+    keys: unknown.length === keys.length ? keys : unknown.map(k => keys[k]!),
+    ...(members && { members: unknown.length === keys.length ? members : unknown.map(k => members[k]!) }),
   }))
   const timeoutMs = Math.min(...fetches.map(fetch => fetch.lookup.timeoutMs ?? Number.POSITIVE_INFINITY))
   const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), timeoutMs) }
+  let answers: readonly (readonly LookupAnswer[])[] | undefined
   try {
-    return await store.lookupMany(requests, shortest)
+    answers = await store.lookupMany(requests, shortest)
   } catch (error) {
     // One pipeline, one fate: nobody knows which of its answers would have come.
     if (!(error instanceof RetryableError) || fetches.some(fetch => fetch.lookup.onError === 'retry')) throw error
-    return fetches.map(() => undefined)
   }
+  fetches.forEach((fetch, f) => {
+    const { lookup, keys, identities, unknown, values } = fetch
+    unknown.forEach((k, position) => {
+      const answer = answers?.[f]?.[position]
+      const value = answer === undefined ? unanswered(lookup, keys[k]!) : lookup.decode(answer, keys[k]!)
+      const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
+      values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
+      // What is missing is remembered, too; what is broken may be repaired any time.
+      if (memory !== undefined && lookup.cacheMs > 0 && answer !== undefined && !isBroken)
+        memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
+    })
+  })
 }
 
-function spread({ lookup, column, keys, waiting }: Fetch, answers: readonly LookupAnswer[] | undefined): void {
-  const values =
-    answers === undefined
-      ? keys.map(key => unanswered(lookup, key))
-      : answers.map((answer, k) => {
-          const value = lookup.decode(answer, keys[k]!)
-          return value instanceof Failure && value.reason === 'lookup-invalid' && lookup.onError === 'missing'
-            ? lookup.missing(keys[k])
-            : value
-        })
-  for (let i = 0; i < waiting.length; i++) if (waiting[i]! >= 0) column[i] = values[waiting[i]!]
+function bytesOf(answer: LookupAnswer): number {
+  if (typeof answer === 'string') return 2 * answer.length
+  return Array.isArray(answer) ? answer.reduce((sum: number, text: string | null) => sum + 16 + 2 * (text?.length ?? 0), 0) : 16
+}
+
+function spread({ lookup, column, values, waiting, lists }: Fetch): void {
+  for (let w = 0; w < waiting.length; w += 2) column[waiting[w]!] = values[waiting[w + 1]!]
+  for (const { record, elements, found } of lists) {
+    const all = found.map(one => (typeof one === 'number' ? values[one] : one.value))
+    column[record] = foundList(elements, all, lookup.each!)
+  }
 }
 
 function unanswered(lookup: LookupPlan, key: string): unknown {

@@ -21,6 +21,13 @@ export interface LookupPort {
 /** A world's stores by the name that look-ups give them. */
 export type LookupStores = { readonly [Store in LookupStore]?: LookupPort }
 
+/** What a container remembers of look-ups with `cache`, bounded by bytes. */
+export interface LookupMemory {
+  /** Undefined: not known, or too old. */
+  recall(lookup: string, key: string): { readonly value: unknown } | undefined
+  remember(lookup: string, key: string, found: { readonly value: unknown; readonly bytes: number; readonly forMs: number }): void
+}
+
 /** Milliseconds that remain, asked anew before each call to the world. */
 export interface Deadline {
   remainingMs(): number

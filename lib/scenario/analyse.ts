@@ -46,7 +46,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     names.declare({ value: name, range: { start: 0, end: 0 } }, 'given', () => declaration)
   }
 
-  const enrichers = syntax.enrich.map(enricher => declareEnricher(enricher, report))
+  const enrichers = syntax.enrich.map(enricher => declareEnricher(enricher, { report, readFile: options.readFile }))
   const loops = new Map<string, ForEach | undefined>()
   for (const enricher of enrichers) {
     const { name } = enricher.syntax
@@ -83,10 +83,6 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
   reportUnbuilt(syntax, report)
-  for (const { name, forEach } of syntax.enrich) {
-    if (forEach !== undefined && loops.get(name.value) !== undefined)
-      report.add('not-built-yet', { what: 'A look-up per element of a list' }, forEach.range, { notes: [insteadOfLoop] })
-  }
   const filters = syntax.filters.map(filter => readFilter(filter, context))
   const sinks: Sink[] = syntax.sinks.map(sink =>
     readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
@@ -137,8 +133,6 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   }
   return { scenario, diagnostics }
 }
-
-const insteadOfLoop = 'Let the source send a record per element, or look up one entry that holds what all elements need.'
 
 // Read and checked, but nothing runs them yet: never ignored.
 function reportUnbuilt({ delivery, enrich }: ScenarioSyntax, report: Report): void {

@@ -4,11 +4,19 @@ import type { Range } from '../language/problem.ts'
 import { describeType, type Field, type Type } from '../language/types.ts'
 import { type DeclaredFields, describeNode, readField, readFields } from './declared-types.ts'
 import { readForEach, scopeOfLoop } from './for-each.ts'
+import {
+  type AttributeText,
+  type LookupTable,
+  readItemLine,
+  readLookupTable,
+  readRequestLine,
+  readTableLine,
+} from './lookup-lines.ts'
 import type { Names } from './names.ts'
 import type { Report } from './report.ts'
-import type { Enricher, ForEach, Template } from './scenario.ts'
+import type { Enricher, ForEach, KeyAttribute, Template } from './scenario.ts'
 import type { EnricherSyntax, ScalarText } from './syntax.ts'
-import { partOf, readTemplate, type Use } from './values.ts'
+import { partOf, readTemplate, readValue, type Use } from './values.ts'
 
 /** An enricher's declaration: all that can be said without looking at an expression. */
 export interface DeclaredEnricher {
@@ -25,9 +33,28 @@ export interface DeclaredEnricher {
 type LookupLine =
   | { readonly kind: 'hash' | 'json' | 'string'; readonly key: ScalarText }
   | { readonly kind: 'member'; readonly key: ScalarText; readonly member: ScalarText }
+  | { readonly kind: 'item'; readonly table: string; readonly key: ScalarText; readonly attributes: readonly AttributeText[] }
+  | { readonly kind: 'request'; readonly method: 'GET' | 'POST'; readonly host: string; readonly key: ScalarText }
+  | {
+      readonly kind: 'table'
+      readonly file: string
+      readonly key: ScalarText
+      readonly attributes: readonly AttributeText[]
+      readonly content: LookupTable | undefined
+    }
 
-export function declareEnricher(syntax: EnricherSyntax, report: Report): DeclaredEnricher {
-  const line = readLine(syntax, report)
+export interface EnricherContext {
+  readonly report: Report
+  /** Reads a CSV file, by its path as written. */
+  readonly readFile?: ((path: string) => string) | undefined
+}
+
+export function declareEnricher(syntax: EnricherSyntax, { report, readFile }: EnricherContext): DeclaredEnricher {
+  const line = readLine(syntax, { report, readFile })
+  if (syntax.body !== undefined && !(line?.kind === 'request' && line.method === 'POST')) {
+    const notes = ['It is what "http: POST URL" sends.']
+    report.add('unknown-key', { place: `The look-up "${syntax.name.value}"`, key: 'body' }, syntax.body.range, { notes })
+  }
   const isBroken = line === undefined || !hasItsKeys(syntax, line, report)
   const { fields, ranges: fieldRanges } = readDeclaredFields(syntax, line, report)
   // What is found is known only where line and keys agree; nothing is said of its uses then.
@@ -73,35 +100,81 @@ export function readEnricher(
   const name = syntax.name.value
   if (line === undefined) return undefined
   const scope = syntax.forEach === undefined ? context.scope : scopeOfLoop(syntax.forEach, loop, context.scope)
+  const leavesOut = syntax.forEach !== undefined && syntax.onMissing?.value === 'drop'
   const text = (part: string, scalar: ScalarText): Template =>
     readTemplate(scalar, { ...context, scope, owner: name, place: `the ${part} of "${name}"`, allowMissing: true })
-  const key = text('key', line.key)
-  reportKeyCollision(name, key, line.key, context.report)
+  const lookup = readLookup()
   if (declared.isBroken) return undefined
   return {
     name,
     range: syntax.name.range,
-    lookup: line.kind === 'member' ? { kind: 'member', key, member: text('member', line.member) } : { kind: line.kind, key },
+    lookup,
     type: enricherDeclaration(declared, loop).type,
     fields,
     fieldRanges,
-    onMissing: syntax.onMissing?.value ?? 'empty',
+    onMissing: leavesOut ? 'empty' : (syntax.onMissing?.value ?? 'empty'),
+    ...(leavesOut && { leavesOut }),
     onError: syntax.onError?.value ?? 'retry',
     ...(syntax.timeoutMs === undefined ? {} : { timeoutMs: syntax.timeoutMs.value }),
     cacheMs: syntax.cacheMs?.value ?? 0,
     ...(loop === undefined ? {} : { forEach: loop }),
   }
+
+  function readLookup(): Enricher['lookup'] {
+    if (line!.kind === 'item' || line!.kind === 'table') {
+      const attributes = line!.attributes.map(attribute => readAttribute(attribute, text(attribute.name, attribute.value)))
+      const parts = attributes.flatMap(({ name, value }) => [`${name}=`, ...value.parts, ' '])
+      const key: Template = { parts, range: line!.key.range, source: line!.key.text }
+      return line!.kind === 'item'
+        ? { kind: 'item', table: line!.table, key, attributes }
+        : { kind: 'table', key, attributes, rows: line!.content?.rows ?? new Map() }
+    }
+    const key = text(line!.kind === 'request' ? 'URL' : 'key', line!.key)
+    if (line!.kind === 'request') {
+      const place = { ...context, scope, owner: name, place: `the body of "${name}"`, allowMissing: false }
+      const body = syntax.body === undefined ? undefined : readValue(syntax.body, place)
+      return { kind: 'request', method: line!.method, host: line!.host, key, ...(body && { body }) }
+    }
+    reportKeyCollision(name, key, line!.key, context.report)
+    return line!.kind === 'member' ? { kind: 'member', key, member: text('member', line!.member) } : { kind: line!.kind, key }
+  }
+}
+
+// An int is what DynamoDB keeps as a number; all else is text there.
+function readAttribute({ name }: AttributeText, value: Template): KeyAttribute {
+  const [only, ...others] = value.parts
+  const isNumber = others.length === 0 && typeof only === 'object' && only.type.kind === 'int'
+  return { name, type: isNumber ? 'number' : 'text', value }
 }
 
 const elementType = (loop: ForEach): Type => (loop.list.type.kind === 'list' ? loop.list.type.element : { kind: 'error' })
 
-const forms = '"hash KEY", "json KEY", "string KEY" or "set KEY has MEMBER"'
+const redisForms = '"hash KEY", "json KEY", "string KEY" or "set KEY has MEMBER"'
 
-function readLine({ name, line }: EnricherSyntax, report: Report): LookupLine | undefined {
-  const wrong = (form: string): undefined =>
+function readLine({ name, store, line }: EnricherSyntax, { report, readFile }: EnricherContext): LookupLine | undefined {
+  const wrong = (form: string, example = 'hash customer:{event.customerId}'): undefined =>
     report.add('lookup-line', { enricher: name.value, form, found: line.text }, line.range, {
-      notes: ['A key is a text with holes: "hash customer:{event.customerId}".'],
+      notes: [`A key is a text with holes: "${example}".`],
     }) as undefined
+  if (store.value === 'dynamodb') {
+    const item = readItemLine(line)
+    return item === undefined
+      ? wrong('"item TABLE NAME={…}", with one or two key attributes', 'item customers id={event.customerId}')
+      : { kind: 'item', ...item }
+  }
+  if (store.value === 'http') {
+    const request = readRequestLine(line)
+    if (request !== undefined) return { kind: 'request', ...request }
+    const form = '"GET URL" or "POST URL", whose host stands there without holes and without a password'
+    return wrong(form, 'GET https://prices.example/products/{event.productId}')
+  }
+  if (store.value === 'table') {
+    const table = readTableLine(line)
+    if (table === undefined) return wrong('"FILE.csv COLUMN={…}"', 'tables/branches.csv code={event.branch}')
+    const columns = table.attributes.map(attribute => attribute.name)
+    return { kind: 'table', ...table, content: readLookupTable(table.file, columns, { line, report, readFile }) }
+  }
+  const forms = redisForms
   const [, command, rest] = /^\s*(\S+)\s+(\S.*?)\s*$/s.exec(line.text) ?? []
   if (command === undefined || rest === undefined) return wrong(forms)
   const start = line.text.indexOf(rest, line.text.indexOf(command) + command.length)
@@ -147,12 +220,17 @@ function separatorOf(text: string): { readonly start: number; readonly end: numb
 
 function hasItsKeys({ name, fields, value, fieldsKey, valueKey }: EnricherSyntax, line: LookupLine, report: Report): boolean {
   const kind = line.kind === 'member' ? 'set' : line.kind
-  const needed = { set: undefined, string: 'value', hash: 'fields', json: 'fields' }[kind]
+  const needed =
+    ({ set: undefined, table: undefined, string: 'value' } as Record<string, string | undefined>)[kind] ??
+    (kind === 'set' || kind === 'table' ? undefined : 'fields')
   const forms = {
     set: 'A set look-up is true or false by itself.',
     string: 'A string look-up has one "value", with its type: "value: int". For several fields use "json".',
     hash: 'A hash look-up has "fields": "fields: { name: string }".',
     json: 'A json look-up has "fields": "fields: { name: string }".',
+    item: 'A DynamoDB look-up has "fields": "fields: { name: string }".',
+    request: 'An HTTP look-up has "fields": "fields: { name: string }".',
+    table: 'The heading of the file has the columns and their types: "price: double".',
   }
   const place = `The ${kind} look-up "${name.value}"`
   const present = [
@@ -170,6 +248,8 @@ function readDeclaredFields(syntax: EnricherSyntax, line: LookupLine | undefined
   const { name, fields, value } = syntax
   const none: DeclaredFields = { fields: new Map(), ranges: new Map() }
   switch (line?.kind) {
+    case 'table':
+      return { fields: line.content?.fields ?? new Map(), ranges: new Map() }
     case undefined:
       return fields === undefined ? none : readFields(fields, 'fields', report)
     case 'member':
@@ -182,7 +262,9 @@ function readDeclaredFields(syntax: EnricherSyntax, line: LookupLine | undefined
       return { fields: new Map([['value', field]]), ranges: new Map([['value', value.range]]) }
     }
     case 'hash':
-    case 'json': {
+    case 'json':
+    case 'item':
+    case 'request': {
       if (fields === undefined) return none
       const declared = readFields(fields, 'fields', report)
       if (fields.kind === 'map' && declared.fields.size === 0) {

@@ -116,10 +116,11 @@ function readGiven(
   let record: GivenRecord = {}
   let event: string | undefined
   for (const { name, value } of entries) {
-    const enricher = subject.enrichers.find(candidate => candidate.name === name.value)
+    const enricher = subject.enrichers.find(({ name: known, lookup }) => known === name.value && lookup.kind !== 'table')
     if (name.value === 'event') event = jsonTextOf(value, subject.source.event, 'event', report) ?? '{}'
     else if (name.value === 'record') record = readRecord(value, report)
-    else if (enricher !== undefined) lookups.set(name.value, readLookup(value, enricher, report))
+    else if (enricher !== undefined && enricher.lookup.kind !== 'table')
+      lookups.set(name.value, readLookup(value, enricher, report))
     else if (!context.isBroken(name.value)) {
       const suggestion = nearest(name.value, ['event', 'record', ...subject.enrichers.map(known => known.name)])
       report.add('example-name', { name: name.value }, name.range, { suggestion })
@@ -216,6 +217,10 @@ function readOneLookup(node: Node, enricher: Enricher, report: Report): GivenLoo
       const text = storeText(valueNode, field.type, name, report)
       return text === undefined ? { kind: 'missing' } : { kind: 'text', text }
     }
+    case 'table':
+      return { kind: 'missing' }
+    case 'item':
+    case 'request':
     case 'json': {
       const text = jsonTextOf(node, { kind: 'object', fields }, name, report)
       return text === undefined ? { kind: 'missing' } : { kind: 'text', text }

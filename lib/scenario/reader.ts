@@ -170,11 +170,13 @@ function named({ name, value }: Entry): NamedExpression[] {
 }
 
 const enricherSection = sectionAt('enrich')
+const storeNames = ['redis', 'dynamodb', 'http', 'table'] as const
 
 function enricherSyntax(sections: Sections, { name, value: node }: Entry): EnricherSyntax | undefined {
   const keys = sections.of(node)
-  const store = keys.get('redis')
-  const line = sections.scalar(keys, 'redis')
+  const named = storeNames.find(candidate => keys.has(candidate))
+  const store = named && keys.get(named)
+  const line = named && sections.scalar(keys, named)
   if (!store || !line) return undefined
   const duration = (key: string): Located<number> | undefined => {
     const scalar = sections.scalar(keys, key)
@@ -183,11 +185,12 @@ function enricherSyntax(sections: Sections, { name, value: node }: Entry): Enric
   }
   return {
     name,
-    store: { value: 'redis', range: store.name.range },
+    store: { value: named!, range: store.name.range },
     line,
     ...present({
       fields: keys.get('fields')?.value,
       value: sections.scalar(keys, 'value'),
+      body: keys.get('body')?.value,
       fieldsKey: keys.get('fields')?.name.range,
       valueKey: keys.get('value')?.name.range,
       forEach: sections.scalar(keys, 'forEach'),

@@ -38,7 +38,23 @@ export interface Enricher {
   readonly lookup:
     | { readonly kind: 'hash' | 'json' | 'string'; readonly key: Template }
     | { readonly kind: 'member'; readonly key: Template; readonly member: Template }
-  /** What NAME is in expressions: an object of the declared fields (hash, json), `{ value }` (string), bool (member). */
+    /** `key` holds all that the look-up refers to; what is sent is built from its attributes, or from URL and body. */
+    | { readonly kind: 'item'; readonly table: string; readonly key: Template; readonly attributes: readonly KeyAttribute[] }
+    | {
+        readonly kind: 'request'
+        readonly method: 'GET' | 'POST'
+        readonly host: string
+        readonly key: Template
+        readonly body?: Value
+      }
+    /** A CSV file, read when the scenario is: rows (run-time objects of the fields) by the JSON text of their key columns. */
+    | {
+        readonly kind: 'table'
+        readonly key: Template
+        readonly attributes: readonly KeyAttribute[]
+        readonly rows: ReadonlyMap<string, Readonly<Record<string, unknown>>>
+      }
+  /** What NAME is in expressions: an object of the declared fields, `{ value }` (string), bool (member); with `forEach` a list. */
   readonly type: Type
   /** Declared fields in file order; for `string` the one field `value`; empty for `member`. */
   readonly fields: ReadonlyMap<string, Field>
@@ -49,6 +65,15 @@ export interface Enricher {
   readonly timeoutMs?: number
   readonly cacheMs: number
   readonly forEach?: ForEach
+  /** `onMissing: drop` of a `forEach`: an element that finds nothing is not in the list. (`onMissing` is then `empty`.) */
+  readonly leavesOut?: true
+}
+
+/** `id={event.customerId}`. `number`: what DynamoDB keeps as N, since the one hole is an int. */
+export interface KeyAttribute {
+  readonly name: string
+  readonly type: 'text' | 'number'
+  readonly value: Template
 }
 
 export interface ForEach {

@@ -198,21 +198,15 @@ const enricher: Section = {
     redis: { shape: text, about: '`hash KEY`, `json KEY`, `string KEY` or `set KEY has MEMBER`; keys are texts with holes.' },
     dynamodb: {
       shape: text,
-      about: 'A DynamoDB item.',
-      notBuilt: { what: 'A look-up in DynamoDB', instead: 'Keep the data in Redis, as "redis: hash KEY".' },
+      about: '`item TABLE id={…} sort={…}`: a DynamoDB item by its key attributes.',
     },
     http: {
       shape: text,
-      about: 'An HTTP service.',
-      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
+      about: '`GET URL` or `POST URL`: a JSON answer of an HTTP service; each hole is one part of the URL.',
     },
     table: {
       shape: text,
-      about: 'A CSV file.',
-      notBuilt: {
-        what: 'A look-up in a CSV file',
-        instead: 'Write a decision with "table: FILE.csv", or keep the data in Redis, as "redis: hash KEY".',
-      },
+      about: '`FILE.csv column={…}`: the other columns of a row, compiled in; its heading has the types.',
     },
     upstash: {
       shape: text,
@@ -241,12 +235,14 @@ const enricher: Section = {
     body: {
       shape: { kind: 'value' },
       about: 'What is sent by POST.',
-      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
     },
     batch: {
       shape: text,
       about: 'One request for all.',
-      notBuilt: { what: 'A look-up over HTTP', instead: 'Keep the answers in Redis, as "redis: json KEY".' },
+      notBuilt: {
+        what: 'One request for all look-ups ("batch")',
+        instead: 'Remove the line: each distinct request is made once.',
+      },
     },
   },
 }

@@ -77,6 +77,8 @@ export interface EnricherSyntax {
   /** Where the words `fields` and `value` stand. */
   readonly fieldsKey?: Range
   readonly valueKey?: Range
+  /** What is sent by POST. */
+  readonly body?: Node
   readonly forEach?: ScalarText
   readonly onMissing?: Located<'empty' | 'drop' | 'deadLetter'>
   readonly onError?: Located<'retry' | 'missing' | 'deadLetter'>

@@ -61,7 +61,13 @@ export function reach(start: readonly string[], needs: Needs): ReadonlySet<strin
 
 function reportUnreadFields(enricher: Enricher, uses: readonly Use[], report: Report): void {
   // Loops give lists, whose elements are read under other names.
-  if (enricher.forEach !== undefined || enricher.lookup.kind === 'string' || enricher.lookup.kind === 'member') return
+  if (
+    enricher.forEach !== undefined ||
+    enricher.lookup.kind === 'string' ||
+    enricher.lookup.kind === 'member' ||
+    enricher.lookup.kind === 'table'
+  )
+    return
   const paths = uses.flatMap(use => [...(use.checked.references.get(enricher.name) ?? [])])
   if (paths.includes('')) return
   const unread = [...enricher.fields.keys()].filter(field => !paths.some(path => path === field || path.startsWith(`${field}.`)))

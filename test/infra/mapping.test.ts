@@ -12,6 +12,7 @@ function scenario(settings: object = {}, functionSettings: object = {}): Scenari
     name: 'offers',
     generation: 2,
     source: { topic: 'app.visits', settings },
+    enrichers: [],
     sinks: [
       { topic: { parts: ['crm.offers'] } },
       { topic: { parts: ['crm.', {}] }, among: ['crm.push', 'crm.sms'] },

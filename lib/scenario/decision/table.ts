@@ -212,7 +212,7 @@ function readCsv(scalar: ScalarText, { name, readFile, report }: TableOptions): 
 }
 
 /** Paths in a scenario file are relative to it; messages show them as they show the scenario file's own. */
-function besides(file: string, path: string): string {
+export function besides(file: string, path: string): string {
   if (path.startsWith('/')) return path
   const parts = file.split('/').slice(0, -1)
   for (const part of path.split('/')) {
@@ -222,14 +222,14 @@ function besides(file: string, path: string): string {
   return parts.join('/')
 }
 
-interface CsvRecord {
+export interface CsvRecord {
   readonly cells: readonly string[]
   /** From 1. */
   readonly line: number
 }
 
 /** RFC 4180: commas, `"` around cells, `""` inside them; empty lines are passed over. */
-function csvRecords(text: string): readonly CsvRecord[] {
+export function csvRecords(text: string): readonly CsvRecord[] {
   const records: CsvRecord[] = []
   let line = 1
   let at = 0
