@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import type { Bundle } from '../lib/compiler/bundle.ts'
+import { type KeyValueScheme, keyValueSchemeOf } from '../lib/compiler/key-value.ts'
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
@@ -196,13 +197,22 @@ export default class SluicePlugin {
     // esbuild and the compiler cost 50 ms, which `print` and `info` need not pay.
     const { bundleScenario } = await import('../lib/compiler/bundle.ts')
     try {
-      return await bundleScenario(join(this.#serverless.serviceDir, file), { stores })
+      return await bundleScenario(join(this.#serverless.serviceDir, file), { stores, ...this.#keyValueScheme(scenario) })
     } catch (error) {
       throw this.#error(
         `Cannot build "${scenario.name}": ${error instanceof Error ? error.message : inspect(error)}`,
         'SLUICE_BUILD',
       )
     }
+  }
+
+  /** Of the URL that the function will have. Where CloudFormation alone knows it (an intrinsic), it is Redis by TCP. */
+  #keyValueScheme({ name }: Scenario): { readonly keyValueScheme?: KeyValueScheme } {
+    const url = this.#isLocalInvocation
+      ? process.env['SLUICE_REDIS']
+      : this.#serverless.service.getFunction(name).environment?.['SLUICE_REDIS']
+    const keyValueScheme = typeof url === 'string' ? keyValueSchemeOf(url) : undefined
+    return keyValueScheme === undefined ? {} : { keyValueScheme }
   }
 
   #addResources(): void {

@@ -36,7 +36,7 @@ export const settingsSchema = {
   properties: {
     cluster: intrinsicOr({ pattern: '^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$' }),
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
-    redis: intrinsicOr({ pattern: '^rediss?://.+$' }),
+    redis: intrinsicOr({ pattern: '^(rediss?|upstash\\+https?|ignite)://.+$' }),
     kafka: {
       type: 'object',
       properties: {

@@ -9,12 +9,15 @@ import type { LookupStore } from '../plan/plan.ts'
 import { checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import { type KeyValueScheme, keyValueClients } from './key-value.ts'
 import { generateModule, type RunTimePaths } from './module.ts'
 import { plan, storesOf } from './planning.ts'
 
 export interface BundleOptions {
   /** `real`: Kafka and Redis by the function's environment. `embedded`: everything in memory, with samples from events/. */
   readonly stores: 'real' | 'embedded'
+  /** How `real` speaks to the store that scenarios name by `redis:`; the scheme of its URL. Default: redis. */
+  readonly keyValueScheme?: KeyValueScheme
   readonly outfile?: string
   /** Default: for `real`, since Lambda loads the bundle at each cold start. */
   readonly minify?: boolean
@@ -55,7 +58,7 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
   const scenario = readCheckedScenario(file, text)
   const result = await build({
     stdin: {
-      contents: entryModule(scenario, resolve(file), options.stores),
+      contents: entryModule(scenario, resolve(file), options),
       resolveDir: lib,
       sourcefile: `${scenario.name}.entry.ts`,
       loader: 'ts',
@@ -115,7 +118,7 @@ function readCheckedScenario(file: string, text: string): Scenario {
 }
 
 // The host of the function: where the same compiled scenario may run elsewhere (a container), only this text differs.
-function entryModule(scenario: Scenario, file: string, stores: 'real' | 'embedded'): string {
+function entryModule(scenario: Scenario, file: string, { stores, keyValueScheme = 'redis' }: BundleOptions): string {
   const head = `import scenarioPlan from ${JSON.stringify(file)}
 import { deployedPlan } from './connectors/world-settings.ts'
 export const plan = deployedPlan(scenarioPlan, process.env)
@@ -127,7 +130,7 @@ export { embed, outputLine }
 export const handler = embedFromEnvironment(plan, process.env)
 `
   }
-  const connectors = storesOf(scenario).map(store => connectorOf[store])
+  const connectors = storesOf(scenario).map(store => connectorOf(store, keyValueScheme))
   return `${head}
 import { createHandler } from './runtime/handler.ts'
 import { realWorld } from './connectors/world.ts'
@@ -136,10 +139,13 @@ export const handler = createHandler(plan, realWorld(plan, process.env, { ${conn
 `
 }
 
-const connectorOf: Record<LookupStore, { readonly imported: string; readonly entry: string }> = {
-  redis: { imported: `import { connectRedis } from './connectors/redis.ts'`, entry: 'redis: connectRedis' },
-  dynamodb: { imported: `import { connectDynamoDb } from './connectors/dynamodb.ts'`, entry: 'dynamodb: connectDynamoDb' },
-  http: { imported: `import { connectHttp } from './connectors/http.ts'`, entry: 'http: connectHttp' },
+function connectorOf(store: LookupStore, scheme: KeyValueScheme): { readonly imported: string; readonly entry: string } {
+  const { module, connect } = {
+    redis: keyValueClients[scheme],
+    dynamodb: { module: 'dynamodb', connect: 'connectDynamoDb' },
+    http: { module: 'http', connect: 'connectHttp' },
+  }[store]
+  return { imported: `import { ${connect} } from './connectors/${module}.ts'`, entry: `${store}: ${connect}` }
 }
 
 /** esbuild counts columns and lengths in UTF-8 bytes from 0 and drops a plugin's own message ids, so the id stands in the text. */

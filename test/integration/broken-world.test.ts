@@ -120,7 +120,7 @@ test('Redis is down when the function starts: the batch fails with words, and is
     status: 'failed',
     error: {
       errorMessage: expect.stringMatching(
-        /^\[redis-unreachable\] next-best-action: 6 look-ups got no answer from 127\.0\.0\.1:\d+\. Nothing was emitted, the batch comes again\./,
+        /^\[redis-unreachable\] next-best-action: 6 look-ups got no answer from 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Nothing was emitted, the batch comes again\./,
       ),
     },
   })
