@@ -1,6 +1,6 @@
 // A secret of AWS Secrets Manager by one signed request: the SDK's client for it would be most of the bundle.
 // docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
-import { sign } from 'aws4'
+import aws4 from 'aws4'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -12,7 +12,7 @@ export async function secretValue(name: string, env: Environment): Promise<Reado
   const given = env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? env['AWS_ENDPOINT_URL']
   const endpoint = new URL(given ?? `https://secretsmanager.${region}.amazonaws.com`)
   const body = JSON.stringify({ SecretId: name })
-  const { headers } = sign(
+  const { headers } = aws4.sign(
     {
       service: 'secretsmanager',
       region,
