@@ -1,0 +1,131 @@
+// Lambda's own Node runtime client (aws-lambda-ric), which asks for events and answers as it does in the cloud. It compiles C++ for some
+// minutes and wants cmake, so it is no dependency of ours: `node test/integration/serverless/runtime-client.ts` puts it under .sluice/ once.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const folder = join(fileURLToPath(new URL('../../..', import.meta.url)), '.sluice', 'ric')
+const client = join(folder, 'node_modules', 'aws-lambda-ric')
+const version = '4.0.2'
+
+/** Undefined: it is there. */
+export function whyMissing(): string | undefined {
+  return existsSync(join(client, 'rapid-client.node'))
+    ? undefined
+    : 'aws-lambda-ric is not built: node test/integration/serverless/runtime-client.ts (needs cmake, g++, some minutes)'
+}
+
+export interface RuntimeClient {
+  /** CPU milliseconds of the process when it asked for its first event: Node, the client and the function's bundle. */
+  readonly loadedAfterCpuMs: number
+  invoke(event: unknown): Promise<{ readonly outcome: 'response' | 'error'; readonly body: unknown }>
+  /** What the function has written to stdout and stderr. */
+  log(): string
+  stop(): Promise<void>
+}
+
+/** Runs the function in `taskFolder` (index.js, `handler`), as Lambda does. */
+export async function startRuntimeClient(
+  taskFolder: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<RuntimeClient> {
+  let asking: ServerResponse | undefined
+  let onAsked: () => void = () => undefined
+  let onAnswer: (outcome: 'response' | 'error', body: unknown) => void = () => undefined
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const part of request.setEncoding('utf8')) text += part
+    if (request.url!.endsWith('/runtime/invocation/next')) {
+      asking = response
+      onAsked()
+      return
+    }
+    response.writeHead(202, { 'content-type': 'application/json' }).end('{}')
+    onAnswer(request.url!.endsWith('/response') ? 'response' : 'error', text === '' ? undefined : JSON.parse(text))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  let log = ''
+  const child: ChildProcess = spawn(process.execPath, [join(client, 'index.mjs'), 'index.handler'], {
+    cwd: taskFolder,
+    env: {
+      PATH: process.env['PATH'],
+      AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+      LAMBDA_TASK_ROOT: taskFolder,
+      _HANDLER: 'index.handler',
+      AWS_REGION: 'eu-central-1',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1024',
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/test',
+      AWS_LAMBDA_LOG_STREAM_NAME: 'test',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', text => (log += text))
+  const ended = new Promise<void>(resolve => child.on('exit', () => resolve()))
+  const asked = () =>
+    asking !== undefined
+      ? Promise.resolve()
+      : Promise.race([
+          new Promise<void>(resolve => {
+            onAsked = resolve
+          }),
+          ended.then(() => Promise.reject(new Error(`the runtime client has ended:\n${log}`))),
+        ])
+  let requestCount = 0
+  const stop = async () => {
+    child.kill('SIGKILL')
+    await ended
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  }
+  try {
+    await asked()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    loadedAfterCpuMs: cpuMsOf(child.pid!),
+    invoke: async event => {
+      await asked()
+      const answered = new Promise<{ outcome: 'response' | 'error'; body: unknown }>(resolve => {
+        onAnswer = (outcome, body) => resolve({ outcome, body })
+      })
+      const response = asking!
+      asking = undefined
+      response
+        .writeHead(200, {
+          'content-type': 'application/json',
+          'lambda-runtime-aws-request-id': `00000000-0000-4000-8000-${String(requestCount++).padStart(12, '0')}`,
+          'lambda-runtime-deadline-ms': String(Date.now() + 30_000),
+          'lambda-runtime-invoked-function-arn': 'arn:aws:lambda:eu-central-1:123456789012:function:test',
+        })
+        .end(JSON.stringify(event))
+      return await Promise.race([answered, ended.then(() => Promise.reject(new Error(`the function has ended:\n${log}`)))])
+    },
+    log: () => log,
+    stop,
+  }
+}
+
+/** utime and stime of /proc/PID/stat, in ticks of 10 ms. */
+function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+if (import.meta.main) {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
+  const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund', `aws-lambda-ric@${version}`], {
+    cwd: folder,
+    stdio: 'inherit',
+  })
+  process.exitCode = status ?? 1
+}
