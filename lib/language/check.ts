@@ -8,7 +8,7 @@ import { constantOf } from './interpreter.ts'
 import { parseExpression } from './parser.ts'
 import type { Expr } from './syntax.ts'
 import { childrenOf, pathOf, type Typed, type TypedNode } from './typed.ts'
-import type { Type } from './types.ts'
+import { type Type, types } from './types.ts'
 
 /** Parses and checks. Never throws; what is wrong stands in `problems`. */
 export function check(source: string, scope: Scope, options: CheckOptions = {}): Checked {
@@ -44,7 +44,8 @@ function isBareField(tree: Expr): boolean {
 function reportUntyped(checker: Checker, typed: Typed, scope: Scope): void {
   const untyped = find(typed, node => node.kind === 'error')
   if (untyped === undefined) return
-  if ([...scope.names].some(([name, { type }]) => checker.source.includes(name) && holdsError(type))) return
+  const words = checker.source.match(/[A-Za-z_]\w*/g) ?? []
+  if (words.some(word => holdsError(scope.names.get(word)?.type ?? types.bool))) return
   checker.report(
     'type-mismatch',
     'This needs the type of an element, and what is written here has none: an empty list, an empty map or optional.none()',

@@ -127,22 +127,49 @@ function parseType(text: string, scalar: ScalarText, report: Report): Type {
   if (type !== undefined) return type
   const start = scalar.fileOffset(scalar.text.indexOf(text))
   const range = { start, end: text.length > 0 ? scalar.fileOffset(scalar.text.indexOf(text) + text.length - 1) + 1 : start }
+  const inner = innerUnknown(text)
+  if (inner !== undefined && inner.at > 0) {
+    const partStart = scalar.text.indexOf(text) + inner.at
+    const part = { start: scalar.fileOffset(partStart), end: scalar.fileOffset(partStart + inner.text.length - 1) + 1 }
+    reportUnknown(inner.text, part, report)
+    return { kind: 'error' }
+  }
   if (text.endsWith('?') && typeNamed(text.slice(0, -1)) !== undefined) {
     report.add('unknown-type', { type: text }, range, {
       suggestion: text.slice(0, -1),
       notes: ['The "?" of a value that may be missing stands behind its name: "name?: string".'],
     })
-  } else {
-    const suggestion = synonyms.get(text.toLowerCase()) ?? nearest(text, simpleTypes.keys())
-    const notes =
-      suggestion === undefined
-        ? [
-            `The types are ${[...simpleTypes.keys()].join(', ')}, decimal(2), texts as basic | gold, list<int>, map<int>, [ … ] and { … }.`,
-          ]
-        : []
-    report.add('unknown-type', { type: text }, range, { suggestion, notes })
-  }
+  } else reportUnknown(text, range, report)
   return { kind: 'error' }
+}
+
+/** What is unknown in `list<list<strng>>`, and where it stands. */
+function innerUnknown(text: string): { readonly text: string; readonly at: number } | undefined {
+  const [, before, element] = /^((?:list|map)<\s*)(.*\S)\s*>$/s.exec(text) ?? []
+  if (element === undefined) return typeNamed(text) === undefined && text !== '' ? { text, at: 0 } : undefined
+  const inner = innerUnknown(element)
+  return inner && { text: inner.text, at: before!.length + inner.at }
+}
+
+function reportUnknown(text: string, range: Range, report: Report): void {
+  const values = text.split('|').map(value => value.trim())
+  const twice = values.find((value, i) => value !== '' && values.indexOf(value) < i)
+  const array = /^(.+)\[\]$/.exec(text)?.[1]
+  const suggestion =
+    array !== undefined && typeNamed(array) !== undefined
+      ? `list<${array}>`
+      : (synonyms.get(text.toLowerCase()) ?? nearest(text, simpleTypes.keys()))
+  const notes =
+    twice !== undefined
+      ? [`"${twice}" is there twice.`]
+      : text === 'decimal'
+        ? ['A decimal says how many digits stand behind its point: "decimal(2)".']
+        : suggestion === undefined
+          ? [
+              `The types are ${[...simpleTypes.keys()].join(', ')}, decimal(2), texts as basic | gold, list<int>, map<int>, [ … ] and { … }.`,
+            ]
+          : []
+  report.add('unknown-type', { type: text }, range, { suggestion, notes })
 }
 
 // Texts of an enum may hold a `=`, too: only one with blanks around it begins a default there.

@@ -87,6 +87,8 @@ const unknown: Declaration = { type: { kind: 'error' } }
 class NamesOnDemand implements Names {
   readonly #entries = new Map<string, Entry>()
   readonly #report: Report
+  /** Told of where they are declared; their uses are no news. */
+  readonly #refused = new Set<string>()
   #metItself = false
 
   constructor(report: Report) {
@@ -94,7 +96,11 @@ class NamesOnDemand implements Names {
   }
 
   declare = (name: Located<string>, kind: NameKind, find: () => Declaration): void => {
-    if (kind !== 'given' && !isFreeName(name, kind, this, this.#report)) return
+    if (kind !== 'given' && !isFreeName(name, kind, this, this.#report)) {
+      // In an expression `is-new` reads as `is` minus `new`.
+      for (const word of [name.value, ...name.value.split(/\W+/)]) this.#refused.add(word)
+      return
+    }
     this.#entries.set(name.value, { kind, range: name.range, find, state: 'open' })
   }
 
@@ -105,7 +111,7 @@ class NamesOnDemand implements Names {
 
   get(name: string): Declaration | undefined {
     const entry = this.#entries.get(name)
-    if (entry === undefined) return undefined
+    if (entry === undefined) return this.#refused.has(name) ? unknown : undefined
     if (entry.state === 'searching') {
       this.#metItself = true
       return unknown
@@ -118,7 +124,7 @@ class NamesOnDemand implements Names {
   }
 
   has(name: string): boolean {
-    return this.#entries.has(name)
+    return this.#entries.has(name) || this.#refused.has(name)
   }
 
   get size(): number {
