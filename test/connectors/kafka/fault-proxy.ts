@@ -22,12 +22,14 @@ const names: Readonly<Record<number, string>> = {
   3: 'Metadata',
   9: 'OffsetFetch',
   10: 'FindCoordinator',
+  17: 'SaslHandshake',
   18: 'ApiVersions',
   22: 'InitProducerId',
   24: 'AddPartitionsToTxn',
   25: 'AddOffsetsToTxn',
   26: 'EndTxn',
   28: 'TxnOffsetCommit',
+  36: 'SaslAuthenticate',
 }
 
 export async function startFaultProxy(broker: string, decide: (frame: Frame) => Fate): Promise<FaultProxy> {

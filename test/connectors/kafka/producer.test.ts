@@ -40,6 +40,7 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     await new Promise(resolve => setTimeout(resolve, 300))
     calls = []
     await write(kafka, place, session, 1, ['a', 'b'])
+    expect(roundTrips(calls)).toBe({ TV1: 3, TV2: 2 }[protocol])
     const requests = calls.filter(call => call.phase === 'request').map(call => `${call.api} ${call.version}`)
     const expected = {
       TV1: ['AddOffsetsToTxn 3', 'AddPartitionsToTxn 3', 'EndTxn 4', 'Produce 11', 'TxnOffsetCommit 4'],
@@ -433,6 +434,17 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     expect(requests).toBeGreaterThanOrEqual(1)
   })
 })
+
+/** Requests that are under way together are one. */
+function roundTrips(calls: readonly Call[]): number {
+  let open = 0
+  let count = 0
+  for (const { phase } of calls) {
+    if (phase === 'request' && open === 0) count++
+    open += phase === 'request' ? 1 : -1
+  }
+  return count
+}
 
 describe('where nobody answers', () => {
   const config = { clientId: 'test', patienceMs: 200, connectTimeoutMs: 500 }

@@ -10,7 +10,8 @@ import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
 import type { Call } from '../../../lib/connectors/kafka/connection.ts'
 import { createKafka, type KafkaConfig } from '../../../lib/connectors/kafka/producer.ts'
 import { type SecurityEnvironment, securityFrom } from '../../../lib/connectors/kafka/security.ts'
-import type { TransactionPort } from '../../../lib/runtime/ports.ts'
+import { Fenced, RetryableError, type TransactionPort } from '../../../lib/runtime/ports.ts'
+import { startFaultProxy } from './fault-proxy.ts'
 import { claim, committedValues, freshPlace, within, write } from './outputs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'))
@@ -158,6 +159,44 @@ describe('ways in', () => {
       Array.from({ length: position + 1 }, (_, n) => String(n)),
     )
   })
+})
+
+test('whichever request or answer is lost, also of a login, records are written once and in order', async () => {
+  const place = await freshPlace(broker.bootstrapServers)
+  const written: string[] = []
+  const lost = new Set<string>()
+  for (const fate of ['lose', 'lose answer'] as const) {
+    for (let n = 1; ; n++) {
+      let hit = false
+      const proxy = await startFaultProxy(broker.listeners['OPEN']!, frame => {
+        if (frame.number !== n) return 'pass'
+        hit = true
+        lost.add(frame.api)
+        return fate
+      })
+      const kafka = producer(
+        'OPEN',
+        { SLUICE_KAFKA_SECURITY: 'sasl-scram-256', SLUICE_KAFKA_TLS: 'off', ...scramUser },
+        { openSocket: proxy.openSocket, patienceMs: 2000 },
+      )
+      for (let round = 0; round < 3; round++) {
+        try {
+          const { session, position } = await claim(kafka, place)
+          if (position === BigInt(written.length + 1)) break
+          await write(kafka, place, session, written.length, [`${fate} ${n}`])
+          break
+        } catch (error) {
+          if (!(error instanceof Fenced || error instanceof RetryableError)) throw error
+        }
+      }
+      written.push(`${fate} ${n}`)
+      await kafka.close()
+      await proxy.close()
+      if (!hit) break
+    }
+  }
+  expect([...lost]).toEqual(expect.arrayContaining(['SaslHandshake', 'SaslAuthenticate', 'InitProducerId', 'EndTxn']))
+  expect(await committedValues(broker.bootstrapServers, place.target)).toEqual(written)
 })
 
 describe('what is wrong is named', () => {
