@@ -181,6 +181,19 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     },
   )
 
+  test.each(['none', 'gzip', 'zstd'] as const)(
+    'no topic demands a compression: with %s, topics of every kind take what we send',
+    async compression => {
+      const kafka = other({ compression })
+      for (const type of ['uncompressed', 'gzip', 'snappy', 'lz4', 'zstd', 'producer']) {
+        const place = await freshPlace(broker, { target: { 'compression.type': type } })
+        const { session } = await claim(kafka, place)
+        await write(kafka, place, session, 0, ['a', 'b'.repeat(2000)])
+        expect(await committedValues(broker, place.target)).toEqual(['a', 'b'.repeat(2000)])
+      }
+    },
+  )
+
   test('a record goes to the named partition, else by its key, else by its seed', async () => {
     const place = await freshPlace(broker, { partitions: 5 })
     const { session } = await claim(kafka, place)
