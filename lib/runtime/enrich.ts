@@ -28,12 +28,16 @@ export async function enrich(
   const outcomes = await Promise.allSettled(
     [...byStore].map(async ([name, asked]) => {
       const open = asked.filter(fetch => fetch.keys.length > 0)
-      for (const fetch of open) recall(fetch, memory)
-      const needed = open.filter(fetch => fetch.unknown.length > 0)
-      if (needed.length === 0) return
-      const store = stores[name]
-      if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${needed[0]!.lookup.name}"`)
-      await answerAll(needed, store, deadline, memory)
+      // Usually once. Again only for keys for which another invocation of this container asked in vain.
+      for (;;) {
+        const flights = open.flatMap(fetch => recall(fetch, memory))
+        const needed = open.filter(fetch => fetch.unknown.length > 0)
+        if (needed.length === 0 && flights.length === 0) return
+        const store = stores[name]
+        if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${asked[0]!.lookup.name}"`)
+        if (needed.length > 0) await takingOff(needed, memory, () => answerAll(needed, store, deadline, memory))
+        await Promise.all(flights)
+      }
     }),
   )
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
@@ -51,7 +55,9 @@ interface Fetch {
   readonly members: string[] | undefined
   /** By key index: the decoded value. */
   readonly values: unknown[]
-  /** Key indexes that no memory knew. */
+  /** By key index: whether the value is there. */
+  readonly isKnown: boolean[]
+  /** Key indexes that no memory knew and nobody asks for. */
   unknown: readonly number[]
   /** Pairs of record index and key index. */
   readonly waiting: number[]
@@ -71,6 +77,7 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
     keys: [],
     members: lookup.member && [],
     values: [],
+    isKnown: [],
     unknown: [],
     waiting: [],
     lists: [],
@@ -123,17 +130,45 @@ function ask(
   return asked
 }
 
-/** Takes from the container's memory what is there; the rest is `unknown`. */
-function recall(fetch: Fetch, memory: LookupMemory | undefined): void {
-  const { lookup, identities, values } = fetch
-  const remembers = memory !== undefined && lookup.cacheMs > 0
+/** Takes from the container's memory what is there; the rest is `unknown`, or in flight for another invocation. */
+function recall(fetch: Fetch, memory: LookupMemory | undefined): readonly Promise<void>[] {
+  const { lookup, identities, values, isKnown } = fetch
+  const remembered = lookup.cacheMs > 0 ? memory : undefined
   const unknown: number[] = []
+  const flights = new Set<Promise<void>>()
   for (let k = 0; k < identities.length; k++) {
-    const known = remembers ? memory.recall(lookup.name, identities[k]!) : undefined
-    if (known === undefined) unknown.push(k)
-    else values[k] = known.value
+    if (isKnown[k]) continue
+    const known = remembered?.recall(lookup.name, identities[k]!)
+    if (known !== undefined) {
+      values[k] = known.value
+      isKnown[k] = true
+      continue
+    }
+    const flight = remembered?.flight(lookup.name, identities[k]!)
+    if (flight === undefined) unknown.push(k)
+    else flights.add(flight)
   }
   fetch.unknown = unknown
+  return [...flights]
+}
+
+/** One flight per key: who comes meanwhile waits for these. */
+async function takingOff(fetches: readonly Fetch[], memory: LookupMemory | undefined, ask: () => Promise<void>): Promise<void> {
+  const landings = fetches.flatMap(({ lookup, unknown, identities }) =>
+    memory === undefined || lookup.cacheMs === 0
+      ? []
+      : [
+          memory.take(
+            lookup.name,
+            unknown.map(k => identities[k]!),
+          ),
+        ],
+  )
+  try {
+    await ask()
+  } finally {
+    for (const land of landings) land()
+  }
 }
 
 async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline, memory: LookupMemory | undefined) {
@@ -144,7 +179,9 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
     ...(members && { members: unknown.length === keys.length ? members : unknown.map(k => members[k]!) }),
   }))
   const timeoutMs = Math.min(...fetches.map(fetch => fetch.lookup.timeoutMs ?? Number.POSITIVE_INFINITY))
-  const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), timeoutMs) }
+  // Counted from here: a store that tries again asks several times what is left.
+  const endMs = performance.now() + timeoutMs
+  const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
   let answers: readonly (readonly LookupAnswer[])[] | undefined
   try {
     answers = await store.lookupMany(requests, shortest)
@@ -153,12 +190,13 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
     if (!(error instanceof RetryableError) || fetches.some(fetch => fetch.lookup.onError === 'retry')) throw error
   }
   fetches.forEach((fetch, f) => {
-    const { lookup, keys, identities, unknown, values } = fetch
+    const { lookup, keys, identities, unknown, values, isKnown } = fetch
     unknown.forEach((k, position) => {
       const answer = answers?.[f]?.[position]
       const value = answer === undefined ? unanswered(lookup, keys[k]!) : lookup.decode(answer, keys[k]!)
       const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
       values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
+      isKnown[k] = true
       // What is missing is remembered, too; what is broken may be repaired any time.
       if (memory !== undefined && lookup.cacheMs > 0 && answer !== undefined && !isBroken)
         memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })

@@ -37,6 +37,10 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: {remainingMs} ms remain of the invocation, too few for {partition}. Nothing of it was written, the batch comes again. Raise `function: timeout`, or lower `batchSize`.',
   },
+  'store-paused': {
+    retry: 'batch',
+    text: '{scenario}: {store} gave no answer {failures} times in a row and is not asked for another {waitMs} ms. Look-ups with onError: retry let the batch come again, nothing of it was emitted. The errors before this one name the cause.',
+  },
   'not-configured': {
     retry: 'never',
     text: '{scenario}: the environment variable {variable} is not set. Nothing was decided. It holds {meaning}; serverless.yml sets it.',

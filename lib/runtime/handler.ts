@@ -2,6 +2,8 @@
 import middy from '@middy/core'
 import type { Failure } from '../plan/failure.ts'
 import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
+import { withBreaker } from './breaker.ts'
+import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
 import { type Claim, Commit, fencedForGood } from './commit.ts'
 import { decode, type PartitionBatch, readEvent } from './decode.ts'
 import { type Emission, emit } from './emit.ts'
@@ -11,6 +13,7 @@ import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
 import {
   type Deadline,
   Fenced,
+  type LookupMemory,
   type LookupStores,
   type MetricsPort,
   RecordTooLarge,
@@ -53,6 +56,7 @@ const fencedRounds = 3
 
 export function createHandler(plan: Plan, world: World) {
   const commit = new Commit(world.kafka, plan)
+  const lookups = lookupsOf(plan, world)
   return middy<KafkaEvent, KafkaBatchResponse>()
     .use(logFailures(plan, world))
     .handler(async (event, context) => {
@@ -60,7 +64,7 @@ export function createHandler(plan: Plan, world: World) {
       const batches = readEvent(event, plan)
       for (const { records } of batches) world.metrics?.count('records', records.length)
       let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
-      while (open.length > 0) open = await decideAndCommit(open, { plan, world, commit, deadline })
+      while (open.length > 0) open = await decideAndCommit(open, { plan, world, commit, lookups, deadline })
       // An empty list is success in every mode of the mapping. Failures are thrown, never returned: the batch comes again, and
       // what is committed skips itself (event-source-mapping.md, section 3).
       return { batchItemFailures: [] }
@@ -78,6 +82,7 @@ interface Invocation {
   readonly plan: Plan
   readonly world: World
   readonly commit: Commit
+  readonly lookups: ContainerLookups
   readonly deadline: Deadline
 }
 
@@ -126,19 +131,57 @@ async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocati
 }
 
 /** decode → [filter ⇄ enrich]ⁿ → decide → emit, over the records of all partitions at once. No broker call in here. */
-async function decide(claims: readonly ClaimedWork[], { plan, world, deadline }: Invocation): Promise<readonly Emission[]> {
+async function decide(
+  claims: readonly ClaimedWork[],
+  { plan, world, lookups, deadline }: Invocation,
+): Promise<readonly Emission[]> {
   const columns = decode(
     claims.flatMap(claim => claim.todo),
     plan,
   )
+  let stagesLeft = plan.steps.filter(step => step.kind === 'fetch').length
   for (const step of plan.steps) {
-    if (step.kind === 'fetch') await enrich(columns, plan.lookups, step.lookups, world.stores, deadline)
-    else step.run(columns)
+    if (step.kind !== 'fetch') {
+      step.run(columns)
+      continue
+    }
+    const share = shareOf(deadline, stagesLeft--)
+    await enrich(columns, plan.lookups, step.lookups, lookups.stores, share, lookups.memory)
   }
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
   const emissions = emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
   world.observe?.({ columns, emissions })
   return emissions
+}
+
+/** What the container keeps of its look-ups over invocations. */
+interface ContainerLookups {
+  readonly stores: LookupStores
+  readonly memory?: LookupMemory
+}
+
+function lookupsOf(plan: Plan, { stores }: World): ContainerLookups {
+  const nowMs = () => performance.now()
+  const guarded = Object.entries(stores).map(([store, port]) => [
+    store,
+    withBreaker(port, { scenario: plan.scenario, store, nowMs }),
+  ])
+  const remembers = plan.lookups.some(({ cacheMs }) => cacheMs > 0)
+  return {
+    stores: Object.fromEntries(guarded) as LookupStores,
+    ...(remembers && { memory: createLookupMemory({ maxBytes: defaultMemoryBytes, nowMs }) }),
+  }
+}
+
+/** For the commit, which must not start with no time left. */
+const commitReserveMs = 2000
+
+/** A round trip's part of the invocation's rest: as much as each stage after it, once the commit has its own. */
+function shareOf(deadline: Deadline, stagesLeft: number): Deadline {
+  const restMs = deadline.remainingMs()
+  const shareMs = (restMs - Math.min(commitReserveMs, restMs / 4)) / stagesLeft
+  const endMs = performance.now() + shareMs
+  return { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
 }
 
 function stopAboveShare(emissions: readonly Emission[], plan: Plan): void {

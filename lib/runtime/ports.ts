@@ -26,6 +26,10 @@ export interface LookupMemory {
   /** Undefined: not known, or too old. */
   recall(lookup: string, key: string): { readonly value: unknown } | undefined
   remember(lookup: string, key: string, found: { readonly value: unknown; readonly bytes: number; readonly forMs: number }): void
+  /** Settles when somebody who asks for this key has an answer, or none; undefined: nobody asks. */
+  flight(lookup: string, key: string): Promise<void> | undefined
+  /** Tells others that these keys are being asked for; the result must be called once they are not. */
+  take(lookup: string, keys: readonly string[]): () => void
 }
 
 /** Milliseconds that remain, asked anew before each call to the world. */

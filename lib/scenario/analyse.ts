@@ -135,16 +135,10 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
 }
 
 // Read and checked, but nothing runs them yet: never ignored.
-function reportUnbuilt({ delivery, enrich }: ScenarioSyntax, report: Report): void {
+function reportUnbuilt({ delivery }: ScenarioSyntax, report: Report): void {
   if (delivery?.value === 'at-least-once') {
     report.add('not-built-yet', { what: 'Delivery at least once' }, delivery.range, {
       notes: ['Remove the line: outputs are then delivered exactly once.'],
-    })
-  }
-  for (const { cacheMs } of enrich) {
-    if (cacheMs === undefined) continue
-    report.add('not-built-yet', { what: 'A cache of look-ups over several batches' }, cacheMs.range, {
-      notes: ['Remove the line: each batch looks up each key once.'],
     })
   }
 }
