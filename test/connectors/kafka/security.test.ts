@@ -1,6 +1,7 @@
 // Every way in, on a real broker with all kinds of listeners at once.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTcpServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -336,5 +337,36 @@ describe('what is wrong is named', () => {
       id: 'kafka-unreachable',
       message: expect.stringContaining("The broker's certificate is for another name"),
     })
+  })
+
+  test('packets that are dropped, as a security group does', async () => {
+    const kafka = producer('TLS', { SLUICE_KAFKA_SECURITY: 'tls' }, { connectTimeoutMs: 300, openSocket: () => new Socket() })
+    await expect(kafka.fence('sluice.t.1/in/0', within(8000))).rejects.toMatchObject({
+      id: 'kafka-unreachable',
+      message: expect.stringContaining('Usually the security group of the brokers does not admit this port'),
+    })
+  })
+
+  test('a listener that takes the connection and says nothing', async () => {
+    const silent = createTcpServer(() => undefined)
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+    const { port } = silent.address() as { port: number }
+    const sockets: Socket[] = []
+    silent.on('connection', socket => sockets.push(socket))
+    for (const [mode, words] of [
+      ['tls', 'no TLS within'],
+      ['plaintext', 'did not answer ApiVersions'],
+    ] as const) {
+      const security = securityFrom({ SLUICE_KAFKA_SECURITY: mode })
+      const config = { bootstrapServers: `127.0.0.1:${port}`, clientId: 'test', patienceMs: 300, connectTimeoutMs: 300, security }
+      const kafka = createKafka(config)
+      open.push(kafka)
+      await expect(kafka.fence('sluice.t.1/in/0', within(8000))).rejects.toMatchObject({
+        id: 'kafka-unreachable',
+        message: expect.stringContaining(words),
+      })
+    }
+    for (const socket of sockets) socket.destroy()
+    silent.close()
   })
 })
