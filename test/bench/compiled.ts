@@ -8,12 +8,14 @@ import { scenarioPlugin } from '../../lib/compiler/bundle.ts'
 import type { createColumns } from '../../lib/plan/columns.ts'
 import type { Plan } from '../../lib/plan/plan.ts'
 import type { decode, readEvent } from '../../lib/runtime/decode.ts'
+import type { enrich } from '../../lib/runtime/enrich.ts'
 
 export interface CompiledStages {
   readonly plan: Plan
   readonly createColumns: typeof createColumns
   readonly readEvent: typeof readEvent
   readonly decode: typeof decode
+  readonly enrich: typeof enrich
 }
 
 const folder = join(resolve('.sluice/bench'), String(process.pid))
@@ -26,7 +28,8 @@ export async function loadStages(file: string): Promise<CompiledStages> {
     stdin: {
       contents: `export { default as plan } from ${JSON.stringify(resolve(file))}
 export { createColumns } from './plan/columns.ts'
-export { decode, readEvent } from './runtime/decode.ts'`,
+export { decode, readEvent } from './runtime/decode.ts'
+export { enrich } from './runtime/enrich.ts'`,
       resolveDir: resolve('lib'),
     },
     bundle: true,

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { check, compile } from './compile.ts'
 import { cpu } from './cpu.ts'
 import { decoding } from './decode.ts'
+import { enrichment } from './enrich.ts'
 import type { Figure } from './measure.ts'
 import { rules } from './rules.ts'
 import { tables } from './tables.ts'
@@ -14,6 +15,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   rules,
   decode: decoding,
   tables,
+  enrich: enrichment,
   compile,
   check,
 }
