@@ -115,6 +115,7 @@ function readGiven(
   const lookups = new Map<string, GivenLookup>()
   let record: GivenRecord = {}
   let event: string | undefined
+  let isEventMisspelt = false
   for (const { name, value } of entries) {
     const enricher = subject.enrichers.find(({ name: known, lookup }) => known === name.value && lookup.kind !== 'table')
     if (name.value === 'event') event = jsonTextOf(value, subject.source.event, 'event', report) ?? '{}'
@@ -123,10 +124,11 @@ function readGiven(
       lookups.set(name.value, readLookup(value, enricher, report))
     else if (!context.isBroken(name.value)) {
       const suggestion = nearest(name.value, ['event', 'record', ...subject.enrichers.map(known => known.name)])
+      isEventMisspelt ||= suggestion === 'event'
       report.add('example-name', { name: name.value }, name.range, { suggestion })
     }
   }
-  if (event === undefined && record.valueText === undefined) {
+  if (event === undefined && record.valueText === undefined && !isEventMisspelt) {
     report.add('missing-key', { place: '"given" of the example', key: 'event' }, entries[0]?.name.range ?? range)
   } else if (event !== undefined && record.valueText !== undefined) {
     report.add('too-many-keys', { place: '"given" of the example', keys: '"event" and the "value" of "record"' }, range)
@@ -245,7 +247,7 @@ function readOneLookup(node: Node, enricher: Enricher, report: Report): GivenLoo
 function storeText(node: Node, type: Type, path: string, report: Report): string | undefined {
   if (type.kind === 'error') return undefined
   if (node.kind === 'scalar' && parseLiteral(node.scalar.text, type) !== undefined) return node.scalar.text
-  reportType(path, describeType(type), node, report)
+  reportText(path, type, node, report)
   return undefined
 }
 
@@ -319,7 +321,7 @@ function jsonOf(node: Node, type: Type, reading: Reading): unknown {
       return undefined
     default: {
       const json = node.kind === 'scalar' ? jsonOfLiteral(node.scalar.text, type, form) : undefined
-      if (json === undefined) reportType(path, describeType(type), node, report)
+      if (json === undefined) reportText(path, type, node, report)
       return json
     }
   }
@@ -524,7 +526,7 @@ function expectedText(node: Node, value: Sink['key'], path: string, report: Repo
   const type: Type = value?.kind === 'expression' ? value.checked.type : { kind: 'string' }
   if (type.kind === 'error') return undefined
   const text = node.kind === 'scalar' ? textOfLiteral(node.scalar.text, type) : undefined
-  if (text === undefined) reportType(path, describeType(type), node, report)
+  if (text === undefined) reportText(path, type, node, report)
   return text
 }
 
@@ -584,6 +586,11 @@ function expectedValue(
 // `event.plan` is quoted; `the value of "offers"` holds quotes of its own.
 const quotedPath = (path: string): string => (path.includes('"') ? path[0]!.toUpperCase() + path.slice(1) : `"${path}"`)
 
-function reportType(name: string, needed: string, node: Node, report: Report): void {
-  report.add('example-type', { name: quotedPath(name), needed, found: describeNode(node) }, node.range)
+function reportText(path: string, type: Type, node: Node, report: Report): void {
+  const suggestion = type.kind === 'enum' && node.kind === 'scalar' ? nearest(node.scalar.text, type.values) : undefined
+  reportType(path, describeType(type), node, report, suggestion)
+}
+
+function reportType(name: string, needed: string, node: Node, report: Report, suggestion?: string): void {
+  report.add('example-type', { name: quotedPath(name), needed, found: describeNode(node) }, node.range, { suggestion })
 }

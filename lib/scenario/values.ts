@@ -191,7 +191,9 @@ function reportExpressionInQuotes(scalar: ScalarText, place: Place): boolean {
   const text = scalar.text.trim()
   if (text === '' || text.includes('{') || place.scope.names.has(text)) return false
   const { problems, references } = check(scalar.text, place.scope, { allowMissing: true })
-  if (references.size === 0 || problems.some(problem => noExpression.has(problem.id))) return false
+  if (problems.some(problem => noExpression.has(problem.id))) return false
+  // Where a type is wrong nothing is referred to: then an operator tells that it is an expression.
+  if (references.size === 0 && !(problems.length > 0 && /[=!<>]=|[<>]|&&|\|\||\.\w/.test(text))) return false
   const quotedText = `"${text}"`
   place.report.add('text-is-expression', { text: quotedText }, scalar.range, {
     suggestion: text,

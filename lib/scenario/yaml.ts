@@ -498,6 +498,18 @@ class Reading {
     }
     for (let i = 0; i < entries.length; i++) {
       const start = sourceOf(entries[i]!)
+      const following = entries[i + 1]
+      const fraction = start && following?.length === 2 && following[1] == null ? sourceOf(following) : undefined
+      // `1,50`: the comma of a number.
+      if (fraction && fraction.start === start!.end + 1 && /\d,\d+$/.test(this.text.slice(start!.start, fraction.end))) {
+        const range = { start: start!.start, end: fraction.end }
+        const notes = [{ message: 'The decimal point is written ".".' }]
+        this.report('yaml-comma', { rest: this.original.slice(start!.start, start!.end) }, range, { notes })
+        this.refused.push(range)
+        pieces.add(i).add(i + 1)
+        i++
+        continue
+      }
       if (!start || isBalanced(this.text.slice(start.start, start.end))) continue
       for (let j = i + 1; j < entries.length; j++) {
         const end = sourceOf(entries[j]!)
