@@ -175,9 +175,17 @@ export default class SluicePlugin {
     )
     // One after the other: they are measured.
     for (const { scenarioFile, bundle } of built) {
-      const report = await bundleReport(this.#serverless.serviceDir, bundle.code, bundle.contents)
+      const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenarioFile.scenario.name))
       this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${report}`)
     }
+  }
+
+  /** Intrinsics have no value before the deploy. */
+  #knownEnvironment(name: string): Readonly<Record<string, string>> {
+    const { environment = {} } = this.#serverless.service.getFunction(name)
+    return Object.fromEntries(
+      Object.entries(environment).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    )
   }
 
   async #buildOne(name: string | undefined): Promise<void> {

@@ -26,10 +26,23 @@ test('contents are told by package, what is ours apart, largest first', () => {
 test('a bundle is loaded once, and not again while it is the same', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-report-'))
   try {
-    const code = Buffer.from('export const handler = () => undefined\n'.repeat(1) + '// '.padEnd(1960, 'x') + '\n')
-    const first = await bundleReport(folder, code, new Map([['functions/a.yml', 2000]]))
+    const code = Buffer.from(`export const handler = () => undefined\n${'// '.padEnd(1960, 'x')}\n`)
+    const bundle = { code, contents: new Map([['functions/a.yml', 2000]]) }
+    const first = await bundleReport(folder, bundle, {})
     expect(first).toMatch(/^2 KB \(the scenario 2\), \d+ ms of CPU to load on this machine$/)
-    expect(await bundleReport(folder, code, new Map([['functions/a.yml', 2000]]))).toBe(first)
+    expect(await bundleReport(folder, bundle, {})).toBe(first)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('what can be loaded in the cloud alone is not measured, and stops nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-report-'))
+  try {
+    const code = Buffer.from('if (process.env.SLUICE_KAFKA !== "known") throw new Error("not configured")\n')
+    const bundle = { code, contents: new Map([['functions/a.yml', 2000]]) }
+    expect(await bundleReport(folder, bundle, {})).toBe('0 KB (the scenario 2), not measured')
+    expect(await bundleReport(folder, bundle, { SLUICE_KAFKA: 'known' })).toMatch(/ms of CPU to load on this machine$/)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

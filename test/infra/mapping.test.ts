@@ -3,6 +3,7 @@ import { esmSettingsOf, mappingProblems, mappingResource, mappingWarnings, share
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
 import { kafkaEnvironment, mappingAccess } from '../../infra/settings.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
+import { templateProblems } from './template-schema.ts'
 
 const cluster = 'arn:aws:kafka:eu-central-1:123456789012:cluster/main/uuid-1'
 const place = { cluster, functionId: 'OffersLambdaFunction', dependsOn: ['OffersRole'] }
@@ -165,6 +166,18 @@ test('two scenarios with one consumer group are refused', () => {
   expect(sharedGroups(settings)).toEqual([
     'functions/a.yml and functions/c.yml have one consumer group, "mine", which must be unique among mappings: change "consumerGroupId"',
   ])
+})
+
+test.each<[string, object]>([
+  ['without settings', {}],
+  ['with a window of 0', { maximumBatchingWindow: 0 }],
+  ['that begins at a time', { startingPosition: 'AT_TIMESTAMP', startingPositionTimestamp: 1795165201 }],
+  ['with patterns', { filterPatterns: [{ value: { type: ['APP_OPENED'] } }] }],
+  ['with pollers of its own', { provisionedPollerConfig: { minimumPollers: 1, maximumPollers: 8, pollerGroupName: 'shared' } }],
+])('a mapping %s is one by the schema of AWS', (_, source) => {
+  const mapping = mappingResource(esmSettingsOf(scenario(source)), { ...place, functionId: 'F', dependsOn: [] })
+  const F = { Type: 'AWS::Lambda::Function', Properties: { Code: {}, Role: 'arn' } }
+  expect(templateProblems({ Resources: { F, Mapping: mapping } })).toEqual([])
 })
 
 test('the role names every topic, group and id, and no other', () => {
