@@ -177,7 +177,8 @@ class Torture {
   constructor(options: TortureOptions, world: TortureWorld) {
     this.#options = options
     this.#world = world
-    const recordsPerPartition = Math.ceil((options.faults * 1.5 * largestBatch) / 2 / (laneCount * partitionsPerLane)) + 40
+    // A delivery takes 4.5 on average, and not each meets its fault.
+    const recordsPerPartition = Math.ceil((options.faults * 10) / (laneCount * partitionsPerLane)) + 40
     this.#lanes = Array.from({ length: laneCount }, (_, lane) => {
       const random = seededRandom(options.seed * 100 + lane)
       return {
@@ -214,6 +215,9 @@ class Torture {
     } finally {
       await Promise.all(this.#lanes.map(({ pool }) => pool.close()))
     }
+    const { faults } = this.#options
+    if (this.#faultCount < faults)
+      throw new Error(`The input ended after ${this.#faultCount} of ${faults} faults; take other kinds or fewer faults.`)
     const found = await this.#read()
     return {
       verdict: judge(records, found),
