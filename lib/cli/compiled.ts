@@ -22,6 +22,8 @@ export interface CompiledModule {
 }
 
 let builds = 0
+/** Files to remove at the end. */
+const built: string[] = []
 
 /** Builds the scenario's bundle with embedded stores under .sluice/build and imports it. Throws ScenarioErrors. */
 export async function loadCompiled({ file }: ScenarioFile): Promise<CompiledModule & { readonly scenario: Scenario }> {
@@ -31,7 +33,8 @@ export async function loadCompiled({ file }: ScenarioFile): Promise<CompiledModu
   // A name of its own for each build: Node keeps modules by their path, and two commands may run at once.
   const path = join(folder, `${scenario.name}.${process.pid}.${builds++}.mjs`)
   writeFileSync(path, code)
-  process.once('exit', () => rmSync(path, { force: true }))
+  if (built.length === 0) process.once('exit', () => built.forEach(file => rmSync(file, { force: true })))
+  built.push(path)
   return { ...((await import(pathToFileURL(path).href)) as CompiledModule), scenario }
 }
 

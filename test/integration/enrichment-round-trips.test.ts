@@ -1,0 +1,106 @@
+// What `explain` says is what a real Redis sees: a proxy in front of it counts commands and round trips while random scenarios decide batches of
+// many sizes; the decisions are those of a naive reading, record by record.
+import { connect, createServer, type Server } from 'node:net'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { explain } from '../../lib/compiler/explain.ts'
+import { interpretedPlan } from '../../lib/compiler/interpreted.ts'
+import { plan as planOf } from '../../lib/compiler/planning.ts'
+import { memoryLog } from '../../lib/connectors/memory.ts'
+import { connectRedis } from '../../lib/connectors/redis.ts'
+import { createHandler } from '../../lib/runtime/handler.ts'
+import { checkScenario } from '../../lib/scenario/check.ts'
+import { decideBatch, silent } from '../enrichment/batches.ts'
+import { naiveFate, randomContent, randomFrom, randomModel, scenarioText } from '../enrichment/model.ts'
+
+interface Counts {
+  commands: string[]
+  roundTrips: number
+}
+
+let server: Server
+let url: string
+let admin: Redis
+const counts: Counts = { commands: [], roundTrips: 0 }
+
+/** A round trip begins when the client speaks after the store has spoken. */
+beforeAll(async () => {
+  const target = new URL(inject('redis'))
+  server = createServer(client => {
+    const upstream = connect(Number(target.port), target.hostname)
+    let storeSpokeLast = true
+    client.on('data', (bytes: Buffer) => {
+      if (storeSpokeLast) counts.roundTrips++
+      storeSpokeLast = false
+      for (const [, name] of bytes.toString('latin1').matchAll(/\*\d+\r\n\$\d+\r\n([A-Za-z]+)\r\n/g))
+        counts.commands.push(name!.toUpperCase())
+      upstream.write(bytes)
+    })
+    upstream.on('data', (bytes: Buffer) => {
+      storeSpokeLast = true
+      client.write(bytes)
+    })
+    client.on('close', () => upstream.destroy()).on('error', () => upstream.destroy())
+    upstream.on('close', () => client.destroy()).on('error', () => client.destroy())
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  url = `redis://127.0.0.1:${(server.address() as { port: number }).port}`
+  admin = new Redis(inject('redis'))
+})
+
+afterAll(async () => {
+  admin.disconnect()
+  server.close()
+})
+
+test('never more commands and round trips than explain says, whatever the batch size', async () => {
+  const port = connectRedis({ url, scenario: 'random' })
+  const deadline = { remainingMs: () => 5000 }
+  await port.lookupMany([{ command: { kind: 'string' }, keys: ['warm'] }], deadline)
+  let mostRoundTrips = 0
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = randomFrom(seed)
+    const model = randomModel(random)
+    const { scenario, diagnostics } = checkScenario('random.yml', scenarioText(model))
+    if (diagnostics.some(({ id }) => id === 'never-true')) continue
+    const planning = planOf(scenario!)
+    const ids = Array.from({ length: 50 }, (_, n) => `${process.pid}-${seed}-${n}`)
+    const content = randomContent(model, ids, random)
+    for (const [key, entry] of Object.entries(content)) {
+      if (entry.type === 'hash') await admin.hset(key, entry.value)
+      else if (entry.type === 'string') await admin.set(key, entry.value)
+    }
+    const text = explain(planning)
+    const perRecord = [...text.matchAll(/(\d+) HMGET per record/g)].reduce((sum, match) => sum + Number(match[1]), 0)
+    const said = Number(/(\d+) round trips? per batch at most/.exec(text)?.[1] ?? 0)
+    for (const size of [1, 7, 100]) {
+      const batch = Array.from({ length: size }, () => ids[random(ids.length)]!)
+      counts.commands = []
+      counts.roundTrips = 0
+      const decisions = await decideBatch(
+        observe =>
+          createHandler(
+            { ...interpretedPlan(planning), stopAbove: 1 },
+            { kafka: memoryLog(), stores: { redis: port }, log: silent, deadLetterTopic: 'dead', observe },
+          ),
+        batch,
+      )
+      const place = `seed ${seed}, ${size} records\n${text}`
+      expect(counts.roundTrips, place).toBeLessThanOrEqual(said)
+      expect(new Set(counts.commands), place).toEqual(counts.commands.length === 0 ? new Set() : new Set(['HMGET']))
+      expect(counts.commands.length, place).toBeLessThanOrEqual(perRecord * Math.min(size, ids.length))
+      mostRoundTrips = Math.max(mostRoundTrips, counts.roundTrips)
+      for (const [i, id] of batch.entries()) {
+        const fate = naiveFate(model, id, content)
+        const { droppedBy, reason, outputs } = decisions[i]!
+        if (fate.droppedBy.length > 0) expect(fate.droppedBy, place).toContain(droppedBy)
+        else if (fate.reasons.length > 0) expect(fate.reasons, place).toContain(reason)
+        else expect(outputs, place).toEqual(fate.outputs)
+      }
+    }
+    if (Object.keys(content).length > 0) await admin.del(...Object.keys(content))
+  }
+  // The family holds deep dependencies, so that the bound is met and not only kept.
+  expect(mostRoundTrips).toBeGreaterThanOrEqual(3)
+  await port.close()
+})
