@@ -217,7 +217,8 @@ test('60 scenarios in one service stay within what CloudFormation and IAM take',
   }
   const roles = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Role')
   expect(Math.max(...roles.map(role => JSON.stringify(role.Properties['Policies']).length))).toBeLessThan(10_240)
-})
+  // Sixty bundles, each loaded once, on a machine that others use as well.
+}, 180_000)
 
 test('without alarms and dashboards nothing is nested', async () => {
   const service = newService()
