@@ -81,10 +81,14 @@ const plural = (count: number, word: string): string => `${count} ${word}${count
 // An editor saves in several steps; one check after the last of them is enough.
 const settleMs = 50
 
+// Whoever writes the output into the same folder is not checked because of that.
+const isInput = (file: string): boolean => /\.(ya?ml|csv|json)$/.test(file)
+
 async function watchFolders(folders: ReadonlySet<string>, stop: AbortSignal, check: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const watchers: FSWatcher[] = [...folders].map(folder =>
-    watch(folder, () => {
+    watch(folder, (_, file) => {
+      if (file !== null && !isInput(file)) return
       clearTimeout(timer)
       timer = setTimeout(checkAgain, settleMs)
     }),
