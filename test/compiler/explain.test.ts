@@ -26,6 +26,24 @@ test('two dependent look-ups, filters as soon as they can be judged', () => {
   ])
 })
 
+test('an item of DynamoDB that only one sink needs, remembered', () => {
+  const text = readFileSync('test/enrichment/weekend-data-boost.yml', 'utf8').replace(
+    'scenario: weekend-data-boost',
+    'scenario: test',
+  )
+  expect(explained(text)).toEqual([
+    'test: usage.bundle-thresholds, 100 records or 500 ms per batch, exactly-once',
+    '  filter   weekend, atThreshold',
+    '  fetch 1  profile, history  2 HMGET per record, one pipeline',
+    '  filter   profile found, targeted, consented, underCap',
+    '  decide   offer             3 rows, unique',
+    '  fetch 2  advisor           BatchGetItem advisors; advisor cached 5m; advisor for call',
+    '  emit     contact           key event.customerId; to campaign.contacts',
+    '  emit     call              when offer.call; key profile.region; to callcenter.tasks',
+    '  2 round trips per batch at most',
+  ])
+})
+
 const head = `scenario: test
 description: Plans.
 `
