@@ -331,6 +331,10 @@ export class Checker {
     if (suggestion !== undefined) return { suggestion }
     const event = this.#scope.names.get('event')?.type
     if (event?.kind === 'object' && event.fields.has(name)) return { suggestion: `event.${name}` }
+    if (name === 'headers' || name === 'key') {
+      const example = name === 'key' ? 'key: string' : 'headers: { type: string }'
+      return { notes: [{ message: `It is there where "source" declares it: "${example}".` }] }
+    }
     return isConstant ? { notes: [{ message: `A text stands in quotes: "${name}"` }] } : {}
   }
 

@@ -1,4 +1,4 @@
-// What two conditions on one value cannot both be: `hour >= 22 && hour < 6` never holds, `plan != "a" || plan != "b"` always does. Each
+// What always or never holds, though its types are fine: `has` of what is always there, and what two conditions on one value cannot both be: `hour >= 22 && hour < 6` never holds, `plan != "a" || plan != "b"` always does. Each
 // alone is fine, so no type tells; it is the slip of whoever writes "and" for "or".
 import type { Problem } from './problem.ts'
 import { childrenOf, type Typed } from './typed.ts'
@@ -11,10 +11,22 @@ export function findContradictions(typed: Typed, source: string): readonly Probl
       const problem = node.kind === 'and' ? neverTrue(termsOf(node, 'and'), source) : alwaysTrue(termsOf(node, 'or'), source)
       if (problem !== undefined) problems.push(problem)
     }
+    if (node.kind === 'has' && isAlwaysThere(node.operand)) {
+      const message = `This is always true: "${textOf(node.operand, source)}" is declared without "?", so it is always there`
+      problems.push({ id: 'always-true', severity: 'warning', message, range: node.range })
+    }
     for (const child of childrenOf(node)) visit(child, node.kind)
   }
   visit(typed, undefined)
   return problems
+}
+
+/** By its declaration, not by what has been asked before. */
+function isAlwaysThere(node: Typed): boolean {
+  if (node.kind === 'element') return true
+  if (node.kind === 'name') return !node.missing
+  if (node.kind !== 'field' || node.target.type.kind !== 'object') return false
+  return node.target.type.fields.get(node.field)?.optional === false && isAlwaysThere(node.target)
 }
 
 function neverTrue(terms: readonly Typed[], source: string): Problem | undefined {

@@ -8,6 +8,8 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   let rivals = 0
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    // Two slips and another first letter: that is another word.
+    if (distance > 1 && name[0]?.toLowerCase() !== candidate[0]?.toLowerCase()) continue
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

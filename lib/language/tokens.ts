@@ -107,6 +107,12 @@ export function tokenize(source: string): { readonly tokens: readonly Token[]; r
       continue
     }
     // Written as elsewhere, and meant beyond doubt: told once, then read as what was meant.
+    if (source.startsWith('=>', at) && /\(\s*[A-Za-z_]\w*\s*$/.test(source.slice(0, at))) {
+      at += 2
+      problem('"=>" has no meaning here; a loop is written with a comma, as in exists(x, x > 1)', start, at)
+      tokens.push({ kind: 'operator', text: ',', range: { start, end: at } })
+      continue
+    }
     const foreign = foreignOperators.find(([written]) => source.startsWith(written, at))
     if (foreign !== undefined) {
       const [written, meant, told] = foreign

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
-import type { Field, Type } from '../language/types.ts'
+import { describeType, type Field, type Type } from '../language/types.ts'
 import { reportCycles } from './cycles.ts'
 import { analyseDecision } from './decision/analyse.ts'
 import { describeNode, readFields, readType } from './declared-types.ts'
@@ -161,10 +161,15 @@ function readSource(
   const fields = event === undefined ? readSchemaFile(schema, report, readFile) : readFields(event, 'event', report).fields
   if (!isTopicName(topic.value) && !topic.value.includes('${'))
     report.add('setting-range', { key: 'topic', needed: topicNeeds, found: `"${topic.value}"` }, topic.range)
+  const keyType = key && readType(key, 'key', report)
+  if (key !== undefined && (keyType?.kind === 'list' || keyType?.kind === 'map')) {
+    const needed = 'a type that a text can hold, or the fields of a JSON object'
+    report.add('type-mismatch', { place: '"key" of "source"', needed, found: describeType(keyType) }, key.range)
+  }
   return {
     topic: topic.value,
     event: { kind: 'object', fields },
-    ...(key === undefined ? {} : { key: readType(key, 'key', report) }),
+    ...(keyType === undefined ? {} : { key: keyType }),
     ...(headers === undefined ? {} : { headers: { kind: 'object', fields: readHeaderFields(headers, report) } }),
     settings: Object.fromEntries([...settings].map(([name, setting]) => [name, setting.value])),
   }
