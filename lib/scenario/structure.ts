@@ -99,7 +99,8 @@ class Checking {
         entries.set(name, entry)
         continue
       }
-      if (section.open) continue
+      // What Serverless takes beside is not known here; a known key in another case is a slip.
+      if (section.open && !Object.keys(section.keys).some(known => known.toLowerCase() === name.toLowerCase())) continue
       const candidates = Object.keys(section.keys).filter(
         candidate => !written.has(candidate) && !isUnavailable(section.keys[candidate]!),
       )
