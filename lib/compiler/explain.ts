@@ -103,9 +103,11 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
   const alsoFor = lookups
     .filter(({ onDroppedSinks }) => onDroppedSinks.length > 0)
     .map(({ enricher, onDroppedSinks }) => `${enricher.name} also for ${onDroppedSinks.map(sink => sink.name).join(', ')}`)
-  const sinkCount = scenario.sinks.filter(sink => !sink.onDropped).length
   const forSinks = lookups
-    .filter(({ byFilters, sinks }) => !byFilters && sinks.length > 0 && sinks.length < sinkCount)
+    .filter(
+      ({ byFilters, sinks, onDroppedSinks }) =>
+        !byFilters && onDroppedSinks.length === 0 && sinks.length > 0 && sinks.length < scenario.sinks.length,
+    )
     .map(({ enricher, sinks }) => `${enricher.name} for ${sinks.map(sink => sink.name).join(', ')}`)
   return [...pipeline, ...new Set(others), ...cached, ...alsoFor, ...forSinks].join('; ')
 }

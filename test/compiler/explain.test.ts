@@ -136,3 +136,18 @@ sinks:
     '  1 round trip per batch at most',
   ])
 })
+
+test('beside a sink for dropped records, a look-up of the other sink says for which', () => {
+  const text = `${head}source: { topic: app.visits, event: { id: string, n: int } }
+enrich:
+  address:
+    redis: hash address:{event.id}
+    fields: { city: string = "" }
+filter:
+  large: event.n > 3
+sinks:
+  out: { topic: out, value: { city: address.city } }
+  dropped: { on: dropped, topic: dropped, value: { id: event.id } }
+`
+  expect(explained(text)[2]).toBe('  fetch 1  address  1 HMGET per record, one pipeline; address for out')
+})
