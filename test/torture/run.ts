@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   }
 }
 
-function print({ strikes, verdict, recordCount, faultCount, stable }: TortureResult, seconds: number): number {
+function print({ strikes, verdict, recordCount, faultCount, stable, readingCount }: TortureResult, seconds: number): number {
   const rows = faultKinds.map(kind => {
     const points = [...(strikes.get(kind) ?? [])]
     return {
@@ -52,7 +52,7 @@ function print({ strikes, verdict, recordCount, faultCount, stable }: TortureRes
   }
   for (const [name, ids] of Object.entries(verdict)) if (ids.length > 0) console.log(`${name}: ${ids.slice(0, 20).join(', ')}`)
   if (!stable) console.log('A read_committed consumer saw records that were not there later.')
-  console.log(`${seconds.toFixed(0)} s`)
+  console.log(`${seconds.toFixed(0)} s; a read_committed consumer read all of it ${readingCount} times meanwhile`)
   const { lost, duplicated, reordered, wrong } = verdict
   console.log(
     `faults ${faultCount}, records ${recordCount}, lost ${lost.length}, duplicated ${duplicated.length}, reordered ${reordered.length}`,

@@ -43,6 +43,8 @@ export interface TortureResult {
   readonly strikes: ReadonlyMap<FaultKind, ReadonlyMap<string, number>>
   /** What a consumer had read was at its place ever after. */
   readonly stable: boolean
+  /** How often a consumer read everything while the faults went on; it needs a moment without an open transaction. */
+  readonly readingCount: number
 }
 
 export type FaultKind =
@@ -172,6 +174,7 @@ class Torture {
   #worldFault = false
   #failed = false
   #stable = true
+  #readingCount = 0
   #seen: readonly ConsumedRecord[] = []
 
   constructor(options: TortureOptions, world: TortureWorld) {
@@ -225,16 +228,20 @@ class Torture {
       faultCount: this.#faultCount,
       strikes: this.#strikes,
       stable: this.#stable,
+      readingCount: this.#readingCount,
     }
   }
 
   /** A consumer that reads again and again while all this happens. */
   async #watch(running: () => boolean): Promise<void> {
     while (running()) {
-      await delay(5000)
+      await delay(2000)
       if (this.#worldFault) continue
       // A broker that goes away under it is no finding.
-      await this.#read().catch(() => undefined)
+      await this.#read().then(
+        () => this.#readingCount++,
+        () => undefined,
+      )
     }
   }
 
