@@ -187,9 +187,8 @@ export default {
 
   #decision(decision: Decision): GeneratedFunction {
     const at = `decision ${decision.name}`
-    const missing = decision.onMissing === 'empty' ? emptyOutputs(decision) : `decisionMissing(${JSON.stringify(decision.name)})`
     const bound = decision.forEach === undefined ? [] : [decision.forEach.element]
-    return generate(
+    const found = generate(
       this.#module,
       decisionExpressions(decision),
       this.#names,
@@ -202,11 +201,19 @@ export default {
           element: elementLocal,
         })
         if (declarations !== '') this.#module.shared(`declarations ${declarations}`, 'declarations', () => declarations)
-        if (decision.complete || decision.hitPolicy === 'collect') return body
-        return `const found = (() => {\n  ${body}\n  })()\n  return found === undefined ? ${missing} : found`
+        return body
       },
       bound,
     )
+    if (decision.complete || decision.hitPolicy === 'collect') return found
+    const isEmptyAllowed = decision.onMissing === 'empty'
+    const missing = isEmptyAllowed ? emptyOutputs(decision) : `decisionMissing(${JSON.stringify(decision.name)})`
+    const name = this.#module.freeName('d', decision.name)
+    this.#module.add(
+      `function ${name}(c, i) {\n  const found = ${found.call}\n  return found === undefined ? ${missing} : found\n}`,
+    )
+    // Where no row holds a Failure stands in its place: whoever reads it fails with it.
+    return { name, call: `${name}(c, i)`, mayFail: found.mayFail || !isEmptyAllowed }
   }
 
   // Look-ups ---------------------------------------------------------------------------------------------------------------------------
