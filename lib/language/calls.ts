@@ -81,6 +81,21 @@ const loop =
     })
   }
 
+/** `x.optMap(v, …)`: missing stays missing; with `optFlatMap` what comes of it may be missing, too. */
+const mapPresent =
+  (isFlat: boolean): Macro =>
+  (checker, call, target) => {
+    const operand = checker.check(target)
+    const [variable, body] = call.args
+    if (call.args.length !== 2 || variable?.kind !== 'name' || body === undefined)
+      return argumentCount(checker, call, `${call.name}(x, …)`)
+    return checker.withElement(variable.name, operand.type, unique => {
+      const checked = isFlat ? checker.check(body) : checker.value(body)
+      const missing = operand.missing || checked.missing
+      return { kind: 'optMap', operand, name: unique, body: checked, type: checked.type, missing, range: call.range }
+    })
+  }
+
 const macros: Readonly<Record<string, Macro>> = {
   all: loop('all'),
   exists: loop('exists'),
@@ -125,42 +140,8 @@ const macros: Readonly<Record<string, Macro>> = {
     if (call.args.length !== 0) return argumentCount(checker, call, 'hasValue()')
     return operand.kind === 'error' ? operand : { kind: 'has', operand, type: types.bool, missing: false, range: call.range }
   },
-  optMap: (checker, call, target) => {
-    const operand = checker.check(target)
-    const [variable, body] = call.args
-    if (call.args.length !== 2 || variable?.kind !== 'name' || body === undefined)
-      return argumentCount(checker, call, 'optMap(x, …)')
-    return checker.withElement(variable.name, operand.type, unique => {
-      const checked = checker.value(body)
-      return {
-        kind: 'optMap',
-        operand,
-        name: unique,
-        body: checked,
-        type: checked.type,
-        missing: operand.missing,
-        range: call.range,
-      }
-    })
-  },
-  optFlatMap: (checker, call, target) => {
-    const operand = checker.check(target)
-    const [variable, body] = call.args
-    if (call.args.length !== 2 || variable?.kind !== 'name' || body === undefined)
-      return argumentCount(checker, call, 'optFlatMap(x, …)')
-    return checker.withElement(variable.name, operand.type, unique => {
-      const checked = checker.check(body)
-      return {
-        kind: 'optMap',
-        operand,
-        name: unique,
-        body: checked,
-        type: checked.type,
-        missing: operand.missing || checked.missing,
-        range: call.range,
-      }
-    })
-  },
+  optMap: mapPresent(false),
+  optFlatMap: mapPresent(true),
 }
 
 function elementType(type: Type): Type | undefined {
