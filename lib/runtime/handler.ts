@@ -46,11 +46,6 @@ export interface Log {
   error(message: string, fields: Readonly<Record<string, unknown>>): void
 }
 
-/** What Lambda's context tells; tests and other hosts give the same. */
-export interface InvocationContext {
-  getRemainingTimeInMillis(): number
-}
-
 /** A partition may be taken from us in the middle of a batch; three times in a row means that two mappings fight for it. */
 const fencedRounds = 3
 

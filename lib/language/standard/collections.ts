@@ -130,7 +130,3 @@ export function valueOfOptional(optional: Optional): unknown {
 export function elementOrNone(list: readonly unknown[], index: Int): Optional {
   return index < 0 || index >= list.length ? Optional.none : new Optional(list[Number(index)])
 }
-
-export function valueOrNone(map: ReadonlyMap<unknown, unknown>, key: unknown): Optional {
-  return optionalOfMissing(mapGet(map, key))
-}

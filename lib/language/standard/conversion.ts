@@ -89,10 +89,6 @@ export function boolFromText(text: string): boolean | undefined {
   }
 }
 
-export function stringFromText(text: string): string {
-  return text
-}
-
 export function intFromText(text: string): Int | undefined {
   if (!isInt(text)) return undefined
   const value = Number(text)
