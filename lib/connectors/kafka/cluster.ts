@@ -111,6 +111,11 @@ export class Cluster {
     }
   }
 
+  /** For requests that each broker answers alike. */
+  anyBroker(timeoutMs: number): Promise<Connection> {
+    return this.#any(timeoutMs)
+  }
+
   /** Who takes requests of administrators. */
   async controller(timeoutMs: number): Promise<Connection> {
     const connection = await this.#any(timeoutMs)

@@ -28,6 +28,7 @@ export type ApiName =
   | 'Produce'
   | 'OffsetFetch'
   | 'ListOffsets'
+  | 'Fetch'
   | 'CreateTopics'
   | 'OffsetDelete'
 
@@ -257,7 +258,7 @@ export const findCoordinator: Api<{ readonly kind: 'group' | 'transaction'; read
   Response 3–4: throttle_time_ms: int32, error_code: int16, producer_id: int64, producer_epoch: int16
 */
 export const initProducerId: Api<
-  { readonly transactionalId: string; readonly transactionTimeoutMs: number },
+  { readonly transactionalId: string | null; readonly transactionTimeoutMs: number },
   { readonly code: number; readonly producerId: bigint; readonly epoch: number }
 > = {
   key: 22,
@@ -396,7 +397,7 @@ export interface EncodedBatch extends TopicPartition {
   Version 12 adds the partitions to the transaction by itself (TV2).
 */
 export const produce: Api<
-  { readonly transactionalId: string; readonly timeoutMs: number; readonly batches: readonly EncodedBatch[] },
+  { readonly transactionalId: string | null; readonly timeoutMs: number; readonly batches: readonly EncodedBatch[] },
   readonly PartitionError[]
 > = {
   key: 0,
@@ -497,17 +498,20 @@ export const offsetFetch: Api<
   Response 6–7: throttle_time_ms: int32, topics: [name: string, partitions: [partition_index: int32, error_code: int16,
                 timestamp: int64, offset: int64, leader_epoch: int32]]
 */
-export const listOffsets: Api<TopicPartition, { readonly code: number; readonly offset: bigint }> = {
+export const listOffsets: Api<
+  TopicPartition & { readonly at?: 'start' | 'end' },
+  { readonly code: number; readonly offset: bigint }
+> = {
   key: 2,
   name: 'ListOffsets',
   oldest: 6,
   newest: 7,
-  encode(writer, { topic, partition }) {
-    const latest = -1n
+  encode(writer, { topic, partition, at }) {
+    const timestamp = at === 'start' ? -2n : -1n
     writer.int32(-1).int8(0)
     writer.array([topic], () => {
       writer.string(topic)
-      writer.array([partition], () => writer.int32(partition).int32(-1).int64(latest).noTags())
+      writer.array([partition], () => writer.int32(partition).int32(-1).int64(timestamp).noTags())
       writer.noTags()
     })
     writer.noTags()
@@ -529,6 +533,66 @@ export const listOffsets: Api<TopicPartition, { readonly code: number; readonly 
       return partitions
     })
     return topics[0]![0]!
+  },
+}
+
+/*
+  Request  12: replica_id: int32, max_wait_ms: int32, min_bytes: int32, max_bytes: int32, isolation_level: int8, session_id: int32,
+               session_epoch: int32, topics: [topic: string, partitions: [partition: int32, current_leader_epoch: int32, fetch_offset: int64,
+               last_fetched_epoch: int32, log_start_offset: int64, partition_max_bytes: int32]], forgotten_topics_data: [], rack_id: string
+  Response 12: throttle_time_ms: int32, error_code: int16, session_id: int32, responses: [topic: string, partitions: [partition_index: int32,
+               error_code: int16, high_watermark: int64, last_stable_offset: int64, log_start_offset: int64,
+               aborted_transactions: [producer_id: int64, first_offset: int64], preferred_read_replica: int32, records: bytes]]
+  The last version that names topics by their names. All is read, also what is not committed: the markers in the log tell.
+*/
+export const fetchRecords: Api<
+  TopicPartition & { readonly offset: bigint; readonly waitMs: number; readonly maxBytes: number },
+  { readonly code: number; readonly batches: Buffer }
+> = {
+  key: 1,
+  name: 'Fetch',
+  oldest: 12,
+  newest: 12,
+  encode(writer, { topic, partition, offset, waitMs, maxBytes }) {
+    const noSession = -1
+    writer.int32(-1).int32(waitMs).int32(1).int32(maxBytes).int8(0).int32(0).int32(noSession)
+    writer.array([topic], () => {
+      writer.string(topic)
+      writer.array([partition], () =>
+        writer.int32(partition).int32(-1).int64(offset).int32(-1).int64(-1n).int32(maxBytes).noTags(),
+      )
+      writer.noTags()
+    })
+    writer
+      .array([], () => 0)
+      .string('')
+      .noTags()
+  },
+  decode(reader) {
+    reader.int32()
+    const code = reader.int16()
+    reader.int32()
+    const topics = reader.array(() => {
+      reader.string()
+      const partitions = reader.array(() => {
+        reader.int32()
+        const own = reader.int16()
+        for (let field = 0; field < 3; field++) reader.int64()
+        reader.array(() => {
+          reader.int64()
+          reader.int64()
+          reader.tags()
+        })
+        reader.int32()
+        const batches = reader.raw(Math.max(0, reader.unsignedVarint() - 1))
+        reader.tags()
+        return { code: own, batches }
+      })
+      reader.tags()
+      return partitions
+    })
+    reader.tags()
+    return code === 0 ? (topics[0]?.[0] ?? { code, batches: Buffer.alloc(0) }) : { code, batches: Buffer.alloc(0) }
   },
 }
 

@@ -1,5 +1,6 @@
 // Our transactional producer: one transactional id per source partition over shared connections, and progress committed for a group that
-// nobody joins. The rules are event-source-mapping.md 4.2, 4.3 and 4.5; no client for JavaScript keeps all of them (technology.md).
+// nobody joins. The rules are event-source-mapping.md 4.2, 4.3 and 4.5; no client for JavaScript keeps all of them (technology.md). For
+// clusters or users without transactions it is an idempotent producer: the same bytes, acknowledged, and no progress of our own.
 //
 // TV1 is the transaction protocol before KIP-890's second part, TV2 the one since (Kafka ≥ 4.0 with transaction.version 2):
 // TV1: AddPartitionsToTxn ‖ AddOffsetsToTxn, Produce ‖ TxnOffsetCommit, EndTxn; TV2: Produce ‖ TxnOffsetCommit, EndTxn.
@@ -26,6 +27,7 @@ import {
   endTxn,
   initProducerId,
   listOffsets,
+  type Owner,
   offsetFetch,
   type PartitionError,
   produce,
@@ -37,6 +39,8 @@ import { batchHeaderBytes, type Compression, encodeBatch, recordBytes } from './
 import { type Address, parseAddresses, TransportError } from './socket.ts'
 
 export interface KafkaConfig {
+  /** `at-least-once`: no transactional ids, no progress. Default: exactly-once. */
+  readonly delivery?: 'exactly-once' | 'at-least-once'
   /** `host:port,host:port` */
   readonly bootstrapServers: string
   readonly clientId: string
@@ -64,8 +68,19 @@ export interface KafkaConfig {
 /** How to get in. `security.ts` reads it from the environment. */
 export type Security = Pick<ConnectionOptions, 'tls' | 'login' | 'loginRefused'>
 
+/** A transaction may also hold records alone: what was done is then told by one of them (`sluice replay`). */
+export interface KafkaPort extends TransactionPort {
+  transact(
+    session: ProducerSession,
+    transaction: Transaction | RecordsAlone,
+    deadline: Deadline,
+  ): Promise<{ readonly reusable: boolean }>
+}
+
+export type RecordsAlone = Pick<Transaction, 'records'>
+
 /** Connects at the first call. */
-export function createKafka(config: KafkaConfig): TransactionPort {
+export function createKafka(config: KafkaConfig): KafkaPort {
   return new TransactionalProducer(config)
 }
 
@@ -82,7 +97,7 @@ const replicationShare = 0.8
 
 type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'security' | 'bootstrapServers' | 'clientId'>>
 
-export class TransactionalProducer implements TransactionPort {
+export class TransactionalProducer implements KafkaPort {
   readonly #cluster: Cluster
   readonly #settings: Settings
   /** Bytes that a topic turned out to take in one batch. */
@@ -91,6 +106,7 @@ export class TransactionalProducer implements TransactionPort {
   constructor(config: KafkaConfig) {
     const { bootstrapServers, clientId, observe, openSocket, security, ...settings } = config
     this.#settings = {
+      delivery: 'exactly-once',
       transactionTimeoutMs: 15_000,
       requestTimeoutMs: 5000,
       connectTimeoutMs: 3000,
@@ -110,8 +126,9 @@ export class TransactionalProducer implements TransactionPort {
 
   async fence(transactionalId: string, deadline: Deadline): Promise<ProducerSession> {
     return this.#guarded({ transactionalId, epoch: -1 }, async () => {
-      const { transactionTimeoutMs } = this.#settings
+      const { transactionTimeoutMs, delivery } = this.#settings
       const scope = this.#scope(deadline)
+      if (delivery === 'at-least-once') return this.#introduce(transactionalId, scope)
       return this.#repeat(scope, `fence ${transactionalId}`, async timeoutMs => {
         const connection = await this.#coordinator('transaction', transactionalId, timeoutMs)
         const { code, producerId, epoch } = await this.#ask(connection, { kind: 'transaction', key: transactionalId }, () =>
@@ -124,7 +141,19 @@ export class TransactionalProducer implements TransactionPort {
     })
   }
 
+  /** A producer id of its own, which fences nobody. Any broker gives it. */
+  #introduce(name: string, scope: Scope): Promise<ProducerSession> {
+    return this.#repeat(scope, `the producer id for ${name}`, async timeoutMs => {
+      const connection = await this.#cluster.anyBroker(timeoutMs)
+      const request = { transactionalId: null, transactionTimeoutMs: this.#settings.transactionTimeoutMs }
+      const { code, producerId, epoch } = await connection.send(initProducerId, request, { timeoutMs })
+      if (code !== 0) throw new BrokerError(code, 'InitProducerId', name)
+      return new Session({ transactionalId: name, producerId, epoch, protocol: 'none' })
+    })
+  }
+
   async readProgress(group: string, partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined> {
+    if (this.#settings.delivery === 'at-least-once') return undefined
     return this.#guarded({ transactionalId: group, epoch: -1 }, async () => {
       const scope = this.#scope(deadline)
       // Both forms are read on every cluster, so that its upgrade to the new group coordinator loses no position.
@@ -159,7 +188,11 @@ export class TransactionalProducer implements TransactionPort {
     })
   }
 
-  async transact(given: ProducerSession, transaction: Transaction, deadline: Deadline): Promise<{ readonly reusable: boolean }> {
+  async transact(
+    given: ProducerSession,
+    transaction: Transaction | RecordsAlone,
+    deadline: Deadline,
+  ): Promise<{ readonly reusable: boolean }> {
     assert(given instanceof Session, 'a session comes from fence() of the same producer')
     const session = given
     return this.#guarded(session, async () => {
@@ -178,13 +211,13 @@ export class TransactionalProducer implements TransactionPort {
       scope.transportFailed = false
       try {
         await this.#write(session, prepared, scope)
-        await this.#commit(session, scope)
+        if (session.protocol !== 'none') await this.#commit(session, scope)
       } catch (error) {
         session.state = 'spent'
-        throw await this.#abort(session, error, deadline)
+        throw session.protocol === 'none' ? error : await this.#abort(session, error, deadline)
       }
       // TV1: a late copy of TxnOffsetCommit or EndTxn would hit the next transaction, which has the same epoch.
-      const reusable = session.protocol === 'TV2' || !scope.transportFailed
+      const reusable = session.protocol !== 'TV1' || !scope.transportFailed
       session.state = reusable ? 'ready' : 'spent'
       return { reusable }
     })
@@ -195,21 +228,24 @@ export class TransactionalProducer implements TransactionPort {
   }
 
   /** Everything that can be known before the begin: partitions, sizes, connections. */
-  async #prepare(session: Session, transaction: Transaction, scope: Scope): Promise<Prepared> {
-    const { group, progress, nextOffset, records } = transaction
+  async #prepare(session: Session, transaction: Transaction | RecordsAlone, scope: Scope): Promise<Prepared> {
+    const { records } = transaction
     const topics = [...new Set(records.map(record => record.topic))]
     const leaderCounts = new Map<string, number>()
     const target = await this.#repeat(scope, `the preparation of ${session.transactionalId}`, async timeoutMs => {
       await this.#cluster.prepareLayouts(topics, timeoutMs)
       for (const topic of topics) leaderCounts.set(topic, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
+      if (session.protocol === 'none') return undefined
       await this.#coordinator('transaction', session.transactionalId, timeoutMs)
-      return this.#progressTarget(session, group, progress, timeoutMs)
+      if (!('progress' in transaction)) return undefined
+      const { group, progress, nextOffset } = transaction
+      return { ...(await this.#progressTarget(session, group, progress, timeoutMs)), nextOffset }
     })
     const queues = this.#queues(session, records, leaderCounts)
     await this.#repeat(scope, `the connections of ${session.transactionalId}`, timeoutMs =>
       Promise.all(queues.map(({ topic, partition }) => this.#cluster.leader(topic, partition, timeoutMs))),
     )
-    return { ...target, nextOffset, queues }
+    return { progress: target, queues }
   }
 
   async #progressTarget(
@@ -217,9 +253,9 @@ export class TransactionalProducer implements TransactionPort {
     group: string,
     progress: TopicPartition,
     timeoutMs: number,
-  ): Promise<{ readonly group: string; readonly progress: TopicPartition }> {
+  ): Promise<Omit<ProgressTarget, 'nextOffset'>> {
     const connection = await this.#coordinator('group', group, timeoutMs)
-    if (connection.feature('group.version') >= 1) return { group, progress }
+    if (connection.feature('group.version') >= 1) return { group, partition: progress }
     // The old group coordinator keeps pending offsets per producer id, without epoch: a fenced zombie could destroy the owner's. With a
     // key per epoch it only touches its own (event-source-mapping.md 4.6).
     const topic = this.#settings.progressTopic
@@ -227,7 +263,7 @@ export class TransactionalProducer implements TransactionPort {
       const slotCount = Math.min(progressPartitions, (await this.#cluster.layout(topic, timeoutMs)).leaders.length)
       const slotted = slotGroup(group, progress)
       await this.#coordinator('group', slotted, timeoutMs)
-      return { group: slotted, progress: { topic, partition: session.epoch % slotCount } }
+      return { group: slotted, partition: { topic, partition: session.epoch % slotCount } }
     } catch (error) {
       if (error instanceof BrokerError && error.subject === topic && meaningOf(error.code) === 'unknown-topic') {
         throw kafkaError('kafka-no-progress-topic', { topic }, error)
@@ -272,8 +308,7 @@ export class TransactionalProducer implements TransactionPort {
     return [...queues.values()]
   }
 
-  async #write(session: Session, prepared: Prepared, scope: Scope): Promise<void> {
-    const { group, progress, nextOffset, queues } = prepared
+  async #write(session: Session, { progress, queues }: Prepared, scope: Scope): Promise<void> {
     const owner = session.owner()
     const { transactionalId } = session
     const atCoordinator = { kind: 'transaction', key: transactionalId } as const
@@ -283,28 +318,27 @@ export class TransactionalProducer implements TransactionPort {
           this.#toCoordinator(scope, atCoordinator, addPartitionsToTxn, { owner, partitions: queues }, undefined, answer =>
             worstError(answer),
           ),
-        this.#toCoordinator(scope, atCoordinator, addOffsetsToTxn, { owner, group }, undefined, answer => ({
-          ...answer,
-          subject: group,
-        })),
+        progress !== undefined &&
+          this.#toCoordinator(scope, atCoordinator, addOffsetsToTxn, { owner, group: progress.group }, undefined, answer => ({
+            ...answer,
+            subject: progress.group,
+          })),
       ])
     }
-    const newest = session.protocol === 'TV1' ? { produce: 11, txnOffsetCommit: 4 } : { produce: 12, txnOffsetCommit: 5 }
+    const newest = session.protocol === 'TV2' ? { produce: 12, txnOffsetCommit: 5 } : { produce: 11, txnOffsetCommit: 4 }
     await allSettle(scope, [
       this.#produce(session, queues, newest.produce, scope),
-      this.#toCoordinator(
-        scope,
-        { kind: 'group', key: group },
-        txnOffsetCommit,
-        { owner, group, partition: progress, nextOffset },
-        newest.txnOffsetCommit,
-        answer => {
-          const { code, subject } = worstError(answer)
-          return { code, subject: isOfTopic(code) ? subject : group }
-        },
-      ),
+      progress !== undefined && this.#commitProgress(owner, progress, newest.txnOffsetCommit, scope),
     ])
     for (const { topic, partition, nextSequence } of queues) session.keepSequence(`${topic}-${partition}`, nextSequence)
+  }
+
+  #commitProgress(owner: Owner, { group, partition, nextOffset }: ProgressTarget, newest: number, scope: Scope): Promise<void> {
+    const request = { owner, group, partition, nextOffset }
+    return this.#toCoordinator(scope, { kind: 'group', key: group }, txnOffsetCommit, request, newest, answer => {
+      const { code, subject } = worstError(answer)
+      return { code, subject: isOfTopic(code) ? subject : group }
+    })
   }
 
   /** Batches in order per partition, one in flight each; a repeated batch keeps its sequence number, by which the broker knows it. */
@@ -347,12 +381,16 @@ export class TransactionalProducer implements TransactionPort {
     options: { readonly newest: number; readonly timeoutMs: number; readonly failures: unknown[] },
   ): Promise<void> {
     const { newest, timeoutMs, failures } = options
-    const { transactionalId } = session
+    const transactional = session.protocol !== 'none'
+    const transactionalId = transactional ? session.transactionalId : null
     try {
       const batches = queues.map(queue => {
         const batch = queue.batches[0]!
         const { compression } = this.#settings
-        batch.bytes ??= encodeBatch(batch.records, { ...session.owner(), baseSequence: batch.first, compression })
+        batch.bytes ??= encodeBatch(batch.records, {
+          ...session.owner(),
+          ...{ baseSequence: batch.first, compression, transactional },
+        })
         batch.sendCount++
         return { topic: queue.topic, partition: queue.partition, bytes: batch.bytes }
       })
@@ -558,9 +596,12 @@ export class TransactionalProducer implements TransactionPort {
 
 const sequenceEnd = 2 ** 31
 
+/** `none`: an idempotent producer, outside of any transaction. */
+type Protocol = 'TV1' | 'TV2' | 'none'
+
 class Session implements ProducerSession {
   readonly transactionalId: string
-  readonly protocol: 'TV1' | 'TV2'
+  readonly protocol: Protocol
   state: 'ready' | 'open' | 'spent' = 'ready'
   #producerId: bigint
   #epoch: number
@@ -571,7 +612,7 @@ class Session implements ProducerSession {
     readonly transactionalId: string
     readonly producerId: bigint
     readonly epoch: number
-    readonly protocol: 'TV1' | 'TV2'
+    readonly protocol: Protocol
   }) {
     this.transactionalId = options.transactionalId
     this.#producerId = options.producerId
@@ -604,10 +645,15 @@ class Session implements ProducerSession {
   }
 }
 
-interface Prepared {
+/** Where the progress is written: under its own name, or in a slot. */
+interface ProgressTarget {
   readonly group: string
-  readonly progress: TopicPartition
+  readonly partition: TopicPartition
   readonly nextOffset: bigint
+}
+
+interface Prepared {
+  readonly progress: ProgressTarget | undefined
   readonly queues: readonly Queue[]
 }
 

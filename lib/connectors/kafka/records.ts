@@ -12,6 +12,8 @@ export interface BatchOwner {
   readonly epoch: number
   readonly baseSequence: number
   readonly compression: Compression
+  /** Default: true. */
+  readonly transactional?: boolean
 }
 
 /** The bytes of a batch before its records. */
@@ -45,7 +47,7 @@ export function encodeBatch(records: readonly OutputRecord[], owner: BatchOwner)
     .int32(-1)
     .int8(2)
     .int32(0)
-    .int16(compressionBits[owner.compression] | transactionalBit)
+    .int16(compressionBits[owner.compression] | (owner.transactional === false ? 0 : transactionalBit))
     .int32(records.length - 1)
     .int64(BigInt(baseTimestampMs))
     .int64(BigInt(maxTimestampMs))

@@ -1,0 +1,201 @@
+// Reads topics record by record, from any offset to what is written at present: for commands that look back (`sluice replay`), not for the
+// Lambda. Nobody joins a group. Batches come as they stand in the log, transaction markers included: whoever reads decides by them, since
+// "last stable" ends before what a slow transaction of somebody else holds back.
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import type { Deadline, TopicPartition } from '../../runtime/ports.ts'
+import { BrokerError, Cluster } from './cluster.ts'
+import { kafkaError, toPortError } from './errors.ts'
+import { fetchRecords, listOffsets } from './messages.ts'
+import { Patience, Scope } from './patience.ts'
+import type { KafkaConfig } from './producer.ts'
+import { parseAddresses } from './socket.ts'
+import { Reader } from './wire.ts'
+
+export interface LogReader {
+  partitionCount(topic: string, deadline: Deadline): Promise<number>
+  /** The batches of a partition from `from`, or its start, up to what is written when this is called. */
+  read(partition: TopicPartition, options: { readonly from?: bigint; readonly deadline: Deadline }): AsyncGenerator<LogBatch>
+  close(): Promise<void>
+}
+
+/** Bits of `attributes`: 3 timestamp type, 4 transactional, 5 control. */
+export interface LogBatch {
+  readonly firstOffset: bigint
+  readonly lastOffsetDelta: number
+  readonly attributes: number
+  readonly producerId: bigint
+  readonly records: readonly LogRecord[]
+}
+
+export interface LogRecord {
+  readonly offset: bigint
+  readonly timestampMs: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly { readonly name: string; readonly value: Buffer | null }[]
+}
+
+export const logAppendTimeBit = 0x08
+
+const patienceMs = 5000
+const requestTimeoutMs = 10_000
+const fetchBytes = 4 * 1024 * 1024
+const offsetOutOfRange = 1
+
+export function openLog(config: Pick<KafkaConfig, 'bootstrapServers' | 'clientId' | 'security'>): LogReader {
+  const { bootstrapServers, clientId, security } = config
+  const cluster = new Cluster({
+    bootstrap: parseAddresses(bootstrapServers),
+    ...{ clientId, connectTimeoutMs: 3000, requestTimeoutMs, ...security },
+  })
+  return {
+    partitionCount: (topic, deadline) =>
+      repeat(deadline, `the partitions of ${topic}`, async timeoutMs => (await cluster.layout(topic, timeoutMs)).leaders.length),
+    async *read(partition, { from, deadline }) {
+      const end = await offsetOf(partition, 'end', deadline)
+      const start = await offsetOf(partition, 'start', deadline)
+      let at = from === undefined || from < start ? start : from
+      while (at < end) {
+        for (const batch of decodeBatches(await fetchAt(partition, at, deadline), partition)) {
+          yield batch
+          at = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+        }
+      }
+    },
+    close: () => cluster.close(),
+  }
+
+  function offsetOf(partition: TopicPartition, at: 'start' | 'end', deadline: Deadline): Promise<bigint> {
+    return atLeader(
+      partition,
+      `the ${at} of ${partition.topic}-${partition.partition}`,
+      deadline,
+      async (connection, timeoutMs) => {
+        const { code, offset } = await connection.send(listOffsets, { ...partition, at }, { timeoutMs })
+        if (code !== 0) throw new BrokerError(code, 'ListOffsets', partition.topic)
+        return offset
+      },
+    )
+  }
+
+  function fetchAt(partition: TopicPartition, offset: bigint, deadline: Deadline): Promise<Buffer> {
+    const what = `records of ${partition.topic}-${partition.partition} from ${offset}`
+    return atLeader(partition, what, deadline, async (connection, timeoutMs) => {
+      const request = { ...partition, offset, waitMs: 200, maxBytes: fetchBytes }
+      const { code, batches } = await connection.send(fetchRecords, request, { timeoutMs })
+      if (code !== 0 && code !== offsetOutOfRange) throw new BrokerError(code, 'Fetch', partition.topic)
+      // Retention has removed it meanwhile: the next attempt would say the same.
+      if (code === offsetOutOfRange)
+        throw kafkaError('kafka-timeout', { what, elapsedMs: 0, detail: 'retention has removed them' })
+      return batches
+    })
+  }
+
+  function atLeader<Result>(
+    { topic, partition }: TopicPartition,
+    what: string,
+    deadline: Deadline,
+    ask: (connection: Awaited<ReturnType<Cluster['leader']>>, timeoutMs: number) => Promise<Result>,
+  ): Promise<Result> {
+    return repeat(deadline, what, async timeoutMs => {
+      try {
+        return await ask(await cluster.leader(topic, partition, timeoutMs), timeoutMs)
+      } catch (error) {
+        cluster.forgetLayout(topic)
+        throw error
+      }
+    })
+  }
+}
+
+const compressionMask = 0x07
+
+/** Of a Fetch answer; its last batch may be cut off. */
+export function decodeBatches(bytes: Buffer, { topic, partition }: TopicPartition): readonly LogBatch[] {
+  const batches: LogBatch[] = []
+  // firstOffset: int64, length: int32 of what follows.
+  for (let at = 0; at + 12 <= bytes.length; ) {
+    const end = at + 12 + bytes.readInt32BE(at + 8)
+    if (end > bytes.length) break
+    const reader = new Reader(bytes.subarray(at, end))
+    const firstOffset = reader.int64()
+    reader.int32()
+    reader.int32()
+    const magic = reader.int8()
+    if (magic !== 2)
+      throw new Error(`${topic}-${partition}@${firstOffset} is in a format of before Kafka 0.11, which is not read`)
+    reader.int32()
+    const attributes = reader.int16()
+    const lastOffsetDelta = reader.int32()
+    const firstTimestampMs = Number(reader.int64())
+    const maxTimestampMs = Number(reader.int64())
+    const producerId = reader.int64()
+    reader.int16()
+    reader.int32()
+    const count = reader.int32()
+    const content = new Reader(
+      decompress(reader.raw(reader.rest), attributes & compressionMask, `${topic}-${partition}@${firstOffset}`),
+    )
+    const records = Array.from({ length: count }, () => {
+      const record = decodeRecord(content, firstOffset, firstTimestampMs)
+      return (attributes & logAppendTimeBit) === 0 ? record : { ...record, timestampMs: maxTimestampMs }
+    })
+    batches.push({ firstOffset, lastOffsetDelta, attributes, producerId, records })
+    at = end
+  }
+  return batches
+}
+
+function decodeRecord(reader: Reader, firstOffset: bigint, firstTimestampMs: number): LogRecord {
+  reader.varint()
+  reader.int8()
+  const timestampMs = firstTimestampMs + reader.varint()
+  const offset = firstOffset + BigInt(reader.varint())
+  const key = nullable(reader)
+  const value = nullable(reader)
+  const headers = Array.from({ length: reader.varint() }, () => ({ name: nullable(reader)!.toString(), value: nullable(reader) }))
+  return { offset, timestampMs, key, value, headers }
+}
+
+function nullable(reader: Reader): Buffer | null {
+  const length = reader.varint()
+  return length < 0 ? null : reader.raw(length)
+}
+
+function decompress(bytes: Buffer, compression: number, coordinates: string): Buffer {
+  switch (compression) {
+    case 0:
+      return bytes
+    case 1:
+      return gunzipSync(bytes)
+    case 4:
+      return zstdDecompressSync(bytes)
+    default: {
+      const name = compression === 2 ? 'snappy' : compression === 3 ? 'lz4' : `codec ${compression}`
+      throw new Error(
+        `${coordinates} is compressed with ${name}, which is not read here (gzip and zstd are): set compression.type of the topic to producer, gzip or zstd`,
+      )
+    }
+  }
+}
+
+async function repeat<Result>(
+  deadline: Deadline,
+  what: string,
+  attempt: (timeoutMs: number) => Promise<Result>,
+): Promise<Result> {
+  const patience = new Patience(new Scope(deadline, { atMostMs: 60_000, reserveMs: 0 }), what, patienceMs)
+  try {
+    for (;;) {
+      const timeoutMs = patience.attemptMs(requestTimeoutMs)
+      try {
+        return await attempt(timeoutMs)
+      } catch (error) {
+        patience.failed(error)
+      }
+      await patience.pause()
+    }
+  } catch (error) {
+    throw toPortError(error, { transactionalId: what, epoch: -1 })
+  }
+}
