@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { TransactionFilter } from '../../lib/emulator/committed.ts'
+import { TransactionFilter } from '../../lib/emulator/transaction-filter.ts'
 
 const transactional = 0x10
 const control = 0x30
