@@ -20,14 +20,16 @@ export interface KafkaOptions {
   readonly settings?: Readonly<Record<string, string | number>>
   /** More ways in, beside the plain one that tests administer by: names (capitals) with their security protocol. */
   readonly listeners?: Readonly<Record<string, 'PLAINTEXT' | 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'>>
-  /** What a further listener tells clients instead of its own address: that of a proxy before it. */
-  readonly advertised?: Readonly<Record<string, string>>
+  /** What a further listener tells clients instead of its own address: that of a proxy before it, one for each broker. */
+  readonly advertised?: Readonly<Record<string, readonly string[]>>
   /** Users that log in by SCRAM-SHA-256 and SCRAM-SHA-512: name and password. */
   readonly scramUsers?: Readonly<Record<string, string>>
 }
 
 export interface LocalBroker {
   readonly address: string
+  /** Addresses of the further listeners, by name. */
+  readonly listeners: Readonly<Record<string, string>>
   readonly pid: number
   /** SIGKILL: as a machine that loses power. */
   kill(): Promise<void>
@@ -42,8 +44,6 @@ export interface LocalBroker {
 export interface LocalKafka extends LocalBroker {
   readonly bootstrapServers: string
   readonly brokers: readonly LocalBroker[]
-  /** Addresses of the further listeners of the first broker, by name. */
-  readonly listeners: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -84,12 +84,12 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
       controller: ports[count + i]!,
       voters,
       folder: nodeFolder,
-      listeners: listenersOf(i),
-      advertised: options.advertised ?? {},
+      listeners: listenersOf(i).map(one => ({ ...one, told: options.advertised?.[one.name]?.[i] ?? `127.0.0.1:${one.port}` })),
       settings: options.settings ?? {},
     })
     return new Node({
       jars,
+      listeners: Object.fromEntries(listenersOf(i).map(({ name, port }) => [name, `127.0.0.1:${port}`])),
       folder: nodeFolder,
       abandonedFolder: temporary ? folder : undefined,
       logFile: join(sluiceFolder, 'log', `kafka-${name}-${i + 1}.log`),
@@ -109,7 +109,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
   return {
     bootstrapServers: nodes.map(node => node.address).join(','),
     brokers: nodes,
-    listeners: Object.fromEntries(listenersOf(0).map(({ name, port }) => [name, `127.0.0.1:${port}`])),
+    listeners: first.listeners,
     address: first.address,
     get pid() {
       return first.pid
@@ -128,6 +128,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
 
 interface NodeOptions {
   readonly jars: string
+  readonly listeners: Readonly<Record<string, string>>
   readonly folder: string
   readonly abandonedFolder: string | undefined
   readonly logFile: string
@@ -137,12 +138,14 @@ interface NodeOptions {
 /** One broker, which is its own controller. */
 class Node implements LocalBroker {
   readonly address: string
+  readonly listeners: Readonly<Record<string, string>>
   readonly #options: NodeOptions
   readonly #propertiesFile: string
   #service: Service | undefined
 
   constructor(options: NodeOptions) {
     this.#options = options
+    this.listeners = options.listeners
     this.#propertiesFile = join(options.folder, 'server.properties')
     // Data of an earlier run come with their address.
     const settings = existsSync(this.#propertiesFile) ? readFileSync(this.#propertiesFile, 'utf8') : options.settings
@@ -245,13 +248,17 @@ function properties(options: {
   readonly controller: number
   readonly voters: string
   readonly folder: string
-  readonly listeners: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
-  readonly advertised: Readonly<Record<string, string>>
+  readonly listeners: readonly {
+    readonly name: string
+    readonly protocol: string
+    readonly port: number
+    readonly told: string
+  }[]
   readonly settings: Readonly<Record<string, string | number>>
 }): string {
-  const { id, count, broker, controller, listeners, advertised } = options
+  const { id, count, broker, controller, listeners } = options
   const further = listeners.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join('')
-  const told = listeners.map(({ name, port }) => `,${name}://${advertised[name] ?? `127.0.0.1:${port}`}`).join('')
+  const told = listeners.map(({ name, told }) => `,${name}://${told}`).join('')
   const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('')
   const inSync = Math.max(1, count - 1)
   const all = {

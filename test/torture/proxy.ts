@@ -1,4 +1,4 @@
-// A proxy that the broker names as its own address, so that every connection of the functions goes through it. Where told, it cuts a
+// Proxies that brokers name as their own addresses, so that every connection of the functions goes through them. Where told, they cut a
 // connection before a request, between request and answer, or after the answer; or it cuts and delivers the request later, when nobody
 // expects it any more, as networks may.
 import { connect, createServer, type Socket } from 'node:net'
@@ -14,10 +14,11 @@ export interface ArmedCut {
   readonly struck: (api: string) => void
 }
 
-export interface CuttingProxy {
-  readonly address: string
-  /** Where connections go; unset, they are refused. */
-  upstream: string | undefined
+export interface CuttingProxies {
+  /** One for each broker. */
+  readonly addresses: readonly string[]
+  /** Where connections go; before that they are refused. */
+  lead(upstreams: readonly string[]): void
   arm(cut: ArmedCut): void
   /** True: it was still armed. */
   disarm(cut: ArmedCut): boolean
@@ -27,12 +28,15 @@ export interface CuttingProxy {
 /** How long the broker's side of a cut connection is kept, so that what was sent arrives. */
 const lingerMs = 500
 
-export async function startCuttingProxy(): Promise<CuttingProxy> {
+export async function startCuttingProxies(count: number): Promise<CuttingProxies> {
   const sockets = new Set<Socket>()
   const armed = new Map<ArmedCut, number>()
-  const server = createServer(client => {
-    if (proxy.upstream === undefined) return void client.destroy()
-    const [host, port] = proxy.upstream.split(':') as [string, string]
+  let upstreams: readonly string[] = []
+  const servers = Array.from({ length: count }, (_, broker) => createServer(client => pass(client, upstreams[broker])))
+
+  function pass(client: Socket, address: string | undefined): void {
+    if (address === undefined) return void client.destroy()
+    const [host, port] = address.split(':') as [string, string]
     const upstream = connect({ port: Number(port), host, noDelay: true })
     client.setNoDelay(true)
     let isCut = false
@@ -77,7 +81,7 @@ export async function startCuttingProxy(): Promise<CuttingProxy> {
       isCut = true
       client.end(() => cut(0))
     })
-  })
+  }
 
   function strikeAt(frame: Buffer): ArmedCut | undefined {
     if (commitCalls[frame.readInt16BE(4)] === undefined) return undefined
@@ -92,18 +96,19 @@ export async function startCuttingProxy(): Promise<CuttingProxy> {
     return strike
   }
 
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const proxy: CuttingProxy = {
-    address: `127.0.0.1:${(server.address() as { port: number }).port}`,
-    upstream: undefined,
+  await Promise.all(servers.map(server => new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))))
+  return {
+    addresses: servers.map(server => `127.0.0.1:${(server.address() as { port: number }).port}`),
+    lead(addresses) {
+      upstreams = addresses
+    },
     arm: cut => void armed.set(cut, cut.call),
     disarm: cut => armed.delete(cut),
     async close() {
       for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
+      await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
     },
   }
-  return proxy
 }
 
 /** Requests and answers alike: four bytes of length, then so many. */

@@ -2,11 +2,12 @@
 import { parseArgs } from 'node:util'
 import { faultKinds, type TortureOptions, type TortureResult, torture } from './torture.ts'
 
-const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--only KIND]…
+const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--brokers 1|3] [--only KIND]…
   --faults               how many faults must strike (default 1000)
   --seed                 decides which, where and when (default: by the clock; it is printed)
   --kafka                the broker's version (default 4.2.2)
   --transaction-version  1 is the protocol of Kafka 3 (default 2)
+  --brokers              1, or 3 that keep everything three times (default 1)
   --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
 
 // Containers, broker and Redis end with this process, and it must come to its end for that.
@@ -67,6 +68,7 @@ function readOptions(): TortureOptions {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       kafka: { type: 'string' },
       'transaction-version': { type: 'string' },
+      brokers: { type: 'string', default: '1' },
       only: { type: 'string', multiple: true },
     },
   })
@@ -77,6 +79,7 @@ function readOptions(): TortureOptions {
   if (transactionVersion !== undefined && transactionVersion !== '1' && transactionVersion !== '2') {
     throw new Error(`--transaction-version is 1 or 2, not "${transactionVersion}".`)
   }
+  if (values.brokers !== '1' && values.brokers !== '3') throw new Error(`--brokers is 1 or 3, not "${values.brokers}".`)
   const kinds = values.only?.map(name => {
     const kind = faultKinds.find(one => one === name)
     if (kind === undefined) throw new Error(`There is no kind of fault "${name}".`)
@@ -87,6 +90,7 @@ function readOptions(): TortureOptions {
     seed: Number(values.seed),
     ...(values.kafka !== undefined && { version: values.kafka }),
     ...(transactionVersion !== undefined && { transactionVersion: Number(transactionVersion) as 1 | 2 }),
+    brokerCount: Number(values.brokers) as 1 | 3,
     ...(kinds !== undefined && { kinds }),
   }
 }

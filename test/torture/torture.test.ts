@@ -31,6 +31,27 @@ test('the broker is killed and comes back', { timeout: 300_000 }, async () => {
   expect(strikes.get('broker killed')?.get('')).toBe(1)
 })
 
+test('three brokers: leaders and coordinators move, one broker is killed', { timeout: 300_000 }, async () => {
+  // With three, also this version loses no marker of a transaction (KAFKA-20734).
+  const { verdict, stable, strikes } = await torture({
+    faults: 12,
+    seed: 4,
+    version: '4.4.0',
+    brokerCount: 3,
+    kinds: ['leader moved', 'coordinator moved', 'broker killed'],
+  })
+  expect(verdict).toEqual(sound)
+  expect(stable).toBe(true)
+  expect(strikes.get('leader moved')?.size).toBeGreaterThan(0)
+  expect(strikes.get('coordinator moved')?.size).toBeGreaterThan(0)
+})
+
+test('zombies that slept longer than their transaction may last', { timeout: 300_000 }, async () => {
+  const { verdict, stable } = await torture({ faults: 4, seed: 5, kinds: ['frozen beyond the transaction timeout'] })
+  expect(verdict).toEqual(sound)
+  expect(stable).toBe(true)
+})
+
 test('a function whose progress is one record behind is found out', { timeout: 300_000 }, async () => {
   const { verdict } = await torture({
     faults: 8,

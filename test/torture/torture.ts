@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Producer } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
-import { type LocalKafka, startKafka } from '../../infra/local/kafka.ts'
+import { type LocalBroker, type LocalKafka, startKafka } from '../../infra/local/kafka.ts'
 import { type LocalRedis, startRedis } from '../../infra/local/redis.ts'
 import { createTopics } from '../../infra/local/topics.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
@@ -18,7 +18,8 @@ import { type Fault, type FaultPhase, faultPhases } from '../../lib/emulator/fau
 import { ContainerPool, type Lease } from '../../lib/emulator/pool.ts'
 import type { KafkaEvent } from '../../lib/runtime/event.ts'
 import { seededRandom } from '../cases/random.ts'
-import { type Cut, type CuttingProxy, startCuttingProxy } from './proxy.ts'
+import { type LeaderMoves, openLeaderMoves } from './moves.ts'
+import { type Cut, type CuttingProxies, startCuttingProxies } from './proxy.ts'
 import { judge, stillThere, type Verdict } from './verdict.ts'
 import { customers, drawRecords, outputTopics, sourceTopic, type TortureRecord } from './workload.ts'
 
@@ -28,6 +29,8 @@ export interface TortureOptions {
   /** Of Kafka; default: the newest that survives the kill of a single broker. */
   readonly version?: string
   readonly transactionVersion?: 1 | 2
+  /** With three, everything is kept on all, leaders and coordinators move, and one broker may be away. Default 1. */
+  readonly brokerCount?: 1 | 3
   /** Only these; default all. */
   readonly kinds?: readonly FaultKind[]
   readonly progress?: (faultCount: number) => void
@@ -56,6 +59,9 @@ export type FaultKind =
   | Cut
   | 'frozen beyond the transaction timeout'
   | 'broker killed'
+  | 'broker frozen'
+  | 'leader moved'
+  | 'coordinator moved'
   | 'Redis away'
 
 /** Times per 1,000 draws. */
@@ -69,19 +75,27 @@ const shares: Readonly<Record<FaultKind, number>> = {
   'cut between': 60,
   'cut after': 50,
   'late delivery': 60,
-  'frozen beyond the transaction timeout': 6,
+  'frozen beyond the transaction timeout': 20,
   'broker killed': 14,
+  'broker frozen': 14,
+  'leader moved': 40,
+  'coordinator moved': 40,
   'Redis away': 20,
 }
 export const faultKinds = Object.keys(shares) as readonly FaultKind[]
+/** They need another broker to move to. */
+const moves: ReadonlySet<FaultKind> = new Set(['leader moved', 'coordinator moved'])
 
 const laneCount = 4
 const partitionsPerLane = 2
 const largestBatch = 5
 const deepestCall = 7
-/** connectors/kafka's default, and the sweep that is set below. */
-const transactionTimeoutMs = 15_000
+/** Shorter than connectors/kafka's default, so that many transactions outlive it; and the sweep that is set below. */
+const transactionTimeoutMs = 3000
 const sweepMs = 1000
+const outputPartitions = 3
+/** Of __transaction_state and __consumer_offsets (infra/local/kafka.ts). */
+const coordinatorPartitions = 3
 const stuckAfterMs = 120_000
 
 export async function torture(options: TortureOptions): Promise<TortureResult> {
@@ -96,7 +110,9 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 interface TortureWorld {
   readonly kafka: LocalKafka
   readonly redis: LocalRedis
-  readonly proxy: CuttingProxy
+  readonly proxies: CuttingProxies
+  /** Absent with one broker. */
+  readonly moves?: LeaderMoves
   readonly settings: FunctionSettings
   readonly lastWords: () => string
 }
@@ -104,31 +120,45 @@ interface TortureWorld {
 async function openWorld(options: TortureOptions, closers: (() => Promise<unknown>)[]): Promise<TortureWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-torture-'))
   closers.push(async () => rmSync(folder, { recursive: true, force: true }))
-  const proxy = await startCuttingProxy()
-  closers.push(() => proxy.close())
+  const { brokerCount = 1 } = options
+  const proxies = await startCuttingProxies(brokerCount)
+  closers.push(() => proxies.close())
   const kafka = await startKafka({
     ...(options.version !== undefined && { version: options.version }),
     ...(options.transactionVersion !== undefined && { transactionVersion: options.transactionVersion }),
+    brokerCount,
     listeners: { PROXIED: 'PLAINTEXT' },
-    advertised: { PROXIED: proxy.address },
-    settings: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': sweepMs },
+    advertised: { PROXIED: proxies.addresses },
+    settings: {
+      'transaction.abort.timed.out.transaction.cleanup.interval.ms': sweepMs,
+      // How soon a broker that is gone is missed, and its partitions get other leaders.
+      'broker.session.timeout.ms': 2000,
+      'broker.heartbeat.interval.ms': 300,
+    },
   })
   closers.push(() => kafka.stop())
-  proxy.upstream = kafka.listeners['PROXIED']
+  proxies.lead(kafka.brokers.map(broker => broker.listeners['PROXIED']!))
+  const moves = brokerCount === 1 ? undefined : openLeaderMoves(kafka.brokers.map(broker => broker.address))
+  if (moves !== undefined) closers.push(() => moves.close())
   const redis = await startRedis()
   closers.push(() => redis.stop())
   let words = ''
   const handlerFile = join(folder, 'index.mjs')
   const { code } = await bundleScenario(join(import.meta.dirname, 'torture.yml'), { stores: 'real', minify: false })
-  writeFileSync(handlerFile, mutated(Buffer.from(code).toString(), options.mutate))
+  const quick = mutated(Buffer.from(code).toString(), [
+    'transactionTimeoutMs: 15e3',
+    `transactionTimeoutMs: ${transactionTimeoutMs}`,
+  ])
+  writeFileSync(handlerFile, mutated(quick, options.mutate))
   const world: TortureWorld = {
     kafka,
     redis,
-    proxy,
+    proxies,
+    ...(moves !== undefined && { moves }),
     settings: {
       handlerFile,
       name: 'torture',
-      environment: { SLUICE_KAFKA: proxy.address, SLUICE_REDIS: redis.url, SLUICE_METRICS: 'off' },
+      environment: { SLUICE_KAFKA: proxies.addresses.join(','), SLUICE_REDIS: redis.url, SLUICE_METRICS: 'off' },
       memoryMb: 128,
       timeoutMs: 30_000,
       log: text => {
@@ -139,7 +169,7 @@ async function openWorld(options: TortureOptions, closers: (() => Promise<unknow
   }
   await createTopics(kafka.bootstrapServers, [
     { name: sourceTopic, partitions: laneCount * partitionsPerLane },
-    ...outputTopics.map(name => ({ name, partitions: 3 })),
+    ...outputTopics.map(name => ({ name, partitions: outputPartitions })),
     { name: 'sluice-progress', partitions: 32 },
   ])
   await writtenEnds(kafka.bootstrapServers, [sourceTopic, ...outputTopics])
@@ -221,7 +251,7 @@ class Torture {
     const { faults } = this.#options
     if (this.#faultCount < faults)
       throw new Error(`The input ended after ${this.#faultCount} of ${faults} faults; take other kinds or fewer faults.`)
-    const found = await this.#read()
+    const found = await this.#readAtLast()
     return {
       verdict: judge(records, found),
       recordCount: records.length,
@@ -245,6 +275,18 @@ class Torture {
     }
   }
 
+  /** Leaders may still be on their way. */
+  async #readAtLast(): Promise<readonly ConsumedRecord[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#read()
+      } catch (error) {
+        if (attempt === 10) throw error
+        await delay(1000)
+      }
+    }
+  }
+
   async #read(): Promise<readonly ConsumedRecord[]> {
     const found = await readCommitted(this.#world.kafka.bootstrapServers, outputTopics, { timeoutMs: 60_000 })
     if (!stillThere(this.#seen, found)) this.#stable = false
@@ -260,7 +302,7 @@ class Torture {
   }
 
   #drawKind({ random }: Lane): FaultKind {
-    const kinds = this.#options.kinds ?? faultKinds
+    const kinds = (this.#options.kinds ?? faultKinds).filter(kind => this.#world.moves !== undefined || !moves.has(kind))
     let at = random() * kinds.reduce((sum, kind) => sum + shares[kind], 0)
     for (const kind of kinds) {
       at -= shares[kind]
@@ -308,7 +350,7 @@ class Torture {
   }
 
   #eventOf(records: readonly ConsumedRecord[]): KafkaEvent {
-    return buildEvent(records, { kind: 'self-managed', bootstrapServers: this.#world.proxy.address })
+    return buildEvent(records, { kind: 'self-managed', bootstrapServers: this.#world.proxies.addresses.join(',') })
   }
 
   #struck(kind: FaultKind, point = ''): void {
@@ -335,7 +377,12 @@ class Torture {
       case 'frozen beyond the transaction timeout':
         return this.#frozen(lane, events)
       case 'broker killed':
-        return this.#worldAway(lane, events, kind, () => this.#restartBroker())
+        return this.#worldAway(lane, events, kind, () => this.#restartBroker(lane))
+      case 'broker frozen':
+        return this.#worldAway(lane, events, kind, () => this.#freezeBroker(lane))
+      case 'leader moved':
+      case 'coordinator moved':
+        return this.#moved(lane, events, kind)
       case 'Redis away':
         return this.#worldAway(lane, events, kind, () => this.#loseRedis())
       default:
@@ -406,9 +453,9 @@ class Torture {
       delayMs: Math.floor(lane.random() ** 3 * 1500),
       struck: (api: string) => this.#struck(cut, api),
     }
-    this.#world.proxy.arm(one)
+    this.#world.proxies.arm(one)
     const result = await lane.pool.invoke(event)
-    this.#world.proxy.disarm(one)
+    this.#world.proxies.disarm(one)
     return result
   }
 
@@ -439,9 +486,39 @@ class Torture {
     }
   }
 
-  async #restartBroker(): Promise<void> {
-    await this.#world.kafka.kill()
-    await this.#world.kafka.restart()
+  async #restartBroker(lane: Lane): Promise<void> {
+    const broker = this.#anyBroker(lane)
+    await broker.kill()
+    // Long enough, now and then, that others are elected.
+    await delay(lane.random() * 3000)
+    await broker.restart()
+  }
+
+  /** With others beside it, it wakes as a leader that no longer is one. */
+  async #freezeBroker(lane: Lane): Promise<void> {
+    const broker = this.#anyBroker(lane)
+    broker.freeze()
+    await delay(lane.random() * 4000)
+    broker.thaw()
+  }
+
+  #anyBroker({ random }: Lane): LocalBroker {
+    const { brokers } = this.#world.kafka
+    return brokers[Math.floor(random() * brokers.length)]!
+  }
+
+  /** Leaders move while a batch is under way, wherever it is. */
+  async #moved({ pool, random }: Lane, { event }: Events, kind: FaultKind): Promise<InvocationResult> {
+    const running = pool.invoke(event)
+    await delay(random() * 15)
+    const [topics, count] =
+      kind === 'leader moved'
+        ? [outputTopics, outputPartitions]
+        : [['__transaction_state', '__consumer_offsets'], coordinatorPartitions]
+    const place = { topic: topics[Math.floor(random() * topics.length)]!, partition: Math.floor(random() * count) }
+    // While a broker is away it may not be possible, which is no fault then.
+    if (await this.#world.moves!.move(place, random).catch(() => false)) this.#struck(kind, place.topic)
+    return running
   }
 
   async #loseRedis(): Promise<void> {
