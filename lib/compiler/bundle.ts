@@ -139,7 +139,10 @@ export const handler = createHandler(plan, realWorld(plan, process.env, { ${conn
 `
 }
 
-function connectorOf(store: LookupStore, scheme: KeyValueScheme): { readonly imported: string; readonly entry: string } {
+function connectorOf(
+  store: Exclude<LookupStore, 'state'>,
+  scheme: KeyValueScheme,
+): { readonly imported: string; readonly entry: string } {
   const { module, connect } = {
     redis: keyValueClients[scheme],
     dynamodb: { module: 'dynamodb', connect: 'connectDynamoDb' },

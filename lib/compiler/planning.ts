@@ -113,7 +113,7 @@ export function plan(scenario: Scenario): Planning {
 }
 
 /** The stores that the scenario's look-ups ask. */
-export function storesOf({ enrichers }: Scenario): readonly LookupStore[] {
+export function storesOf({ enrichers }: Scenario): readonly Exclude<LookupStore, 'state'>[] {
   const stores = new Set(enrichers.map(storeOf))
   return (['redis', 'dynamodb', 'http'] as const).filter(store => stores.has(store))
 }

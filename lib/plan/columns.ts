@@ -23,6 +23,11 @@ export function createColumns(plan: Plan, records: readonly SourceRecord[]): Col
     failure: new Array(recordCount),
     lookups: plan.lookups.map(() => new Array(recordCount)),
     values: Array.from({ length: plan.valueCount }, () => new Array(recordCount).fill(unset)),
+    remembered: (plan.state?.remember ?? []).map(() => ({
+      before: new Array(recordCount).fill(unset),
+      after: new Array(recordCount),
+    })),
+    places: (plan.state?.caps ?? []).map(() => new Array(recordCount)),
   }
 }
 

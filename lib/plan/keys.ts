@@ -49,7 +49,7 @@ export function tableKey(texts: readonly string[]): string {
   return JSON.stringify(texts)
 }
 
-const maxKeyBytes = { redis: 8192, dynamodb: 8192, http: 262_144 } as const
+const maxKeyBytes = { redis: 8192, dynamodb: 8192, http: 262_144, state: 2048 } as const
 
 /** Why a key cannot be sent; undefined if it can. */
 export function keyProblem(lookup: string, store: keyof typeof maxKeyBytes, key: string): Failure | undefined {

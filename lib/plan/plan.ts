@@ -20,6 +20,8 @@ export interface Plan {
   readonly conditions: readonly { readonly name: string; readonly verdict: (columns: Columns, i: number) => unknown }[]
   /** How many columns `Columns.values` has. */
   readonly valueCount: number
+  /** Absent: no record leaves anything for later ones. */
+  readonly state?: StatePlan
 }
 
 export interface SourcePlan {
@@ -53,6 +55,18 @@ export interface Columns {
   readonly lookups: unknown[][]
   /** Variables and decisions that are kept, by an index known to the generated code; `unset` until computed. */
   readonly values: unknown[][]
+  /** By index into `StatePlan.remember`. */
+  readonly remembered: readonly Remembered[]
+  /** By index into `StatePlan.caps`: `{ number, used }` of those that have a place. */
+  readonly places: unknown[][]
+}
+
+/** A remember entry's columns. */
+export interface Remembered {
+  /** The value before the record, as an object of its fields, or a Failure; `unset` until the records before it have been judged. */
+  readonly before: unknown[]
+  /** What the record leaves: an object of all fields, undefined for nothing, or the Failure of `when` or `set`. */
+  readonly after: (object | Failure | undefined)[]
 }
 
 /** `Columns.status`. Odd: no filter will look at it again. */
@@ -92,6 +106,54 @@ export type Step =
   | { readonly kind: 'fetch'; readonly lookups: readonly number[] }
   /** Judges a decision for the records that need it. */
   | { readonly kind: 'decide'; readonly names: readonly string[]; readonly run: (columns: Columns) => void }
+  /**
+   * Judges the records in order, each with what the records before it left. `judge` is called for a record once its `before` is there: it
+   * judges the filters that read these entries and fills `after`.
+   */
+  | {
+      readonly kind: 'settle'
+      /** Indexes into `StatePlan.remember`. */
+      readonly entries: readonly number[]
+      readonly judge: (columns: Columns, i: number) => void
+    }
+  /** The store remembers and gives places; once per batch and partition, after all filters. */
+  | { readonly kind: 'write' }
+
+export interface StatePlan {
+  readonly remember: readonly RememberPlan[]
+  readonly caps: readonly CapPlan[]
+  /** Of the remembered fields and their types, kept in the lock: other `fields` need a new generation. */
+  readonly signature: string
+}
+
+export interface RememberPlan {
+  readonly name: string
+  /** Index of the look-up that reads it: a hash `base`, `head`, `at`, `tp` of store `state`; its `decode` gives the answer as it is. */
+  readonly lookup: number
+  /** Undefined: nothing is read or written. */
+  readonly key: (columns: Columns, i: number) => string | undefined | Failure
+  /** JSON text of a value and back; null: nothing is remembered yet, all defaults. Failure: the store holds something else. */
+  readonly encode: (value: object) => string
+  readonly decode: (text: string | null, key: string) => object | Failure
+}
+
+export interface CapPlan {
+  readonly name: string
+  /** Whether the record asks; called only for records that passed all filters. */
+  readonly when: (columns: Columns, i: number) => boolean | Failure
+  /** Undefined: the record does not ask. */
+  readonly key: (columns: Columns, i: number) => string | undefined | Failure
+  /** Records, or units as a whole number of the smallest (hundredths of a `decimal(2)`). */
+  readonly limit: (columns: Columns, i: number) => bigint | Failure
+  readonly member?: (columns: Columns, i: number) => string | undefined | Failure
+  /** Same unit as `limit`. */
+  readonly take?: (columns: Columns, i: number) => bigint | Failure
+  /** The object that expressions see. */
+  readonly place: (number: bigint, used: bigint) => object
+  readonly withinMs: number | undefined
+  /** The shared file. */
+  readonly sharedBy: string | undefined
+}
 
 export interface LookupPlan {
   readonly name: string
@@ -140,10 +202,14 @@ export type LookupCommand =
       readonly fields: readonly string[]
       readonly consistent?: boolean
     }
-  /** An HTTP request; a key is the URL, for POST the URL, a line feed and the body. The answer is the body's text, null for 404. */
-  | { readonly kind: 'request'; readonly method: 'GET' | 'POST' }
+  /**
+   * An HTTP request; a key is the URL, for POST the URL, a line feed and the body. The answer is the body's text, null for 404. `batch`: the
+   * bodies of one URL go as one JSON array, and an array comes back, with null for nothing.
+   */
+  | { readonly kind: 'request'; readonly method: 'GET' | 'POST'; readonly batch?: 'array' }
 
-export type LookupStore = 'redis' | 'dynamodb' | 'http'
+/** `state`: where remembered values are; usually the same Redis, and then in the same pipeline. */
+export type LookupStore = 'redis' | 'dynamodb' | 'http' | 'state'
 
 /** hash: a text or null per field of the command; string, item, request: text or null; member: boolean; WrongKind: another kind of data is there. */
 export type LookupAnswer = readonly (string | null)[] | string | null | boolean | WrongKind

@@ -136,10 +136,8 @@ async function decide(
   )
   let stagesLeft = plan.steps.filter(step => step.kind === 'fetch').length
   for (const step of plan.steps) {
-    if (step.kind !== 'fetch') {
-      step.run(columns)
-      continue
-    }
+    if (step.kind === 'filter' || step.kind === 'decide') step.run(columns)
+    if (step.kind !== 'fetch') continue
     const share = shareOf(deadline, stagesLeft--)
     await enrich(columns, plan.lookups, step.lookups, lookups.stores, share, lookups.memory)
   }

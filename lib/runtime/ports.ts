@@ -12,9 +12,10 @@ export interface LookupRequest {
 export interface LookupPort {
   /**
    * Answers all requests in one pipelined round trip; `answers[r][k]` belongs to `requests[r].keys[k]`.
-   * Throws RetryableError where the store gave no answer within the deadline. There is no single-key call to misuse.
+   * Throws RetryableError where the store gave no answer within the deadline; a store that is many (HTTP) may leave single keys unanswered.
+   * There is no single-key call to misuse.
    */
-  lookupMany(requests: readonly LookupRequest[], deadline: Deadline): Promise<readonly (readonly LookupAnswer[])[]>
+  lookupMany(requests: readonly LookupRequest[], deadline: Deadline): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]>
   close(): Promise<void>
 }
 
@@ -87,6 +88,99 @@ export interface ProducerSession {
   readonly epoch: number
 }
 
+/**
+ * The store of what records leave for later ones (state.md, sections 2 and 3). Values are read as look-ups of store `state`: a hash of
+ * `base`, `head`, `at`, `tp` under the same keys that `write` is given.
+ */
+export interface StatePort {
+  /** Step 0, in one round trip: a new token, after which no older one can write. Before the fence. */
+  claim(lock: StateLock, deadline: Deadline): Promise<StateClaim>
+  /** Whether the token is still the lock's: asked before the store is accused of having lost writes. */
+  holds(lock: StateLock, token: string, deadline: Deadline): Promise<boolean>
+  /** Step 5 of several partitions in one round trip (Redis Cluster: two). An outcome each, in their order. */
+  write(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]>
+  close(): Promise<void>
+}
+
+export interface StateLock {
+  /** `SCENARIO.GENERATION`. */
+  readonly scope: string
+  readonly partition: TopicPartition
+}
+
+export interface StateClaim {
+  readonly token: string
+  /** Highest offset of the last written attempt; undefined: the lock was not there. */
+  readonly last: bigint | undefined
+  /** Of the plan that wrote last. */
+  readonly signature: string | undefined
+  /** Remember keys that the last attempt changed, with what they hold now. */
+  readonly leftovers: ReadonlyMap<string, StateItem>
+  /** Cap keys that attempts asked, with the highest offset of an attempt that did. */
+  readonly caps: ReadonlyMap<string, bigint>
+}
+
+/** `value(item) = item.at < position(item.tp) ? item.head : item.base`; null: absent. */
+export interface StateItem {
+  readonly base: string | null
+  readonly head: string | null
+  /** −1: `head` counts already. */
+  readonly at: bigint
+  /** `TOPIC/PARTITION`. */
+  readonly tp: string
+}
+
+export interface StateWrite {
+  readonly lock: StateLock
+  readonly token: string
+  readonly signature: string
+  readonly position: bigint
+  /** Last offset of this batch. */
+  readonly last: bigint
+  /** Changed keys, and leftovers that this attempt left alone (`at` −1). */
+  readonly items: readonly (Omit<StateItem, 'tp'> & {
+    readonly key: string
+    /** Taken over from another partition: only if it still is what was read. */
+    readonly expected?: Pick<StateItem, 'at' | 'tp'>
+  })[]
+  /** Changed keys alone: the lock's `keys`. */
+  readonly changed: readonly string[]
+  /** Distinct cap keys that are asked now, or were by an attempt at or after the position: places of this batch's offsets that it does not ask for are given back. */
+  readonly caps: readonly {
+    readonly key: string
+    /** The lock keeps it while an attempt that asked lies beyond `last`; undefined: it was not asked before. */
+    readonly until: bigint | undefined
+    readonly withinMs: number | undefined
+    /** Garbage collection after so long; undefined: never. */
+    readonly expiresMs: number | undefined
+    readonly isShared: boolean
+  }[]
+  /** By offset; each is granted all of its caps or none. */
+  readonly asks: readonly {
+    readonly offset: bigint
+    readonly timeMs: number
+    readonly caps: readonly {
+      /** Index into `caps`. */
+      readonly cap: number
+      readonly limit: bigint
+      readonly units: bigint
+      readonly member: string | undefined
+    }[]
+  }[]
+}
+
+export type StateOutcome =
+  /** Per ask: the places in order of its caps, or the index (into its caps) of the first that refused. */
+  | { readonly kind: 'written'; readonly answers: readonly StateAnswer[] }
+  /** Another invocation has claimed. */
+  | { readonly kind: 'stale' }
+  /** An item to be taken over has changed meanwhile. */
+  | { readonly kind: 'moved'; readonly key: string }
+
+export type StateAnswer =
+  | { readonly kind: 'granted'; readonly places: readonly { readonly number: bigint; readonly used: bigint }[] }
+  | { readonly kind: 'refused'; readonly cap: number }
+
 /** What the function tells of its work. Names are `records`, `dropped.FILTER`, …: lib/connectors/metrics.ts lists them. */
 export interface MetricsPort {
   count(name: string, by: number): void
@@ -114,6 +208,14 @@ export class RetryableError extends Error {
   constructor(id: string, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.id = id
+  }
+}
+
+/** Stands in the place of one key's answer where others were answered. */
+export class Unanswered {
+  readonly error: RetryableError
+  constructor(error: RetryableError) {
+    this.error = error
   }
 }
 

@@ -101,6 +101,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const parts = {
     source,
     enrichers: readEnrichers,
+    state: [],
     variables: [...variables.values()],
     filters,
     decisions: syntax.decisions.flatMap(({ name }) => decisions.get(name.value) ?? []),

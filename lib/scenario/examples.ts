@@ -139,6 +139,7 @@ function readGiven(
     headers: record.headers ?? [],
     timestampMs: record.timestampMs ?? defaultTimestampMs,
     lookups,
+    state: new Map<string, string>(),
   }
   return { given, hasTimestamp: record.timestampMs !== undefined }
 }

@@ -99,6 +99,7 @@ function scenarioSyntax(file: string, text: string, sections: Sections, top: Key
       functionSettings: top.get('function')?.value,
     }),
     source,
+    state: [],
     enrich: sections.entries(top, 'enrich').flatMap(entry => enricherSyntax(sections, entry) ?? []),
     variables: sections.entries(top, 'let').flatMap(named),
     filters: sections.entries(top, 'filter').flatMap(named),

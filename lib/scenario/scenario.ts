@@ -13,6 +13,8 @@ export interface Scenario {
   readonly stopAbove: number
   readonly source: Source
   readonly enrichers: readonly Enricher[]
+  /** Remember entries and caps in file order. */
+  readonly state: readonly StateEntry[]
   readonly variables: readonly Variable[]
   readonly filters: readonly Filter[]
   readonly decisions: readonly Decision[]
@@ -87,6 +89,43 @@ export interface Template {
   readonly range: Range
   /** As written, for `explain`. */
   readonly source: string
+}
+
+export type StateEntry = Remember | Cap
+
+/** What earlier records of a key left: NAME is an object of `fields` as it was before this record. */
+export interface Remember {
+  readonly kind: 'remember'
+  readonly name: string
+  readonly range: Range
+  /** A missing hole: nothing is read or written. */
+  readonly key: Template
+  /** Each has a default or is optional, since nothing is remembered at first. */
+  readonly fields: ReadonlyMap<string, Field>
+  readonly type: Type & { kind: 'object' }
+  /** Which records write; undefined: those that pass all filters. Reads no cap. */
+  readonly when: Checked | undefined
+  /** In file order. A field that is not here keeps its value; a missing value makes an optional one forgotten. */
+  readonly set: readonly { readonly name: string; readonly value: Value }[]
+}
+
+/** At most `limit` records per key: NAME is `{ number: int, used: int | decimal }`, and may be read by sinks alone. */
+export interface Cap {
+  readonly kind: 'cap'
+  readonly name: string
+  readonly range: Range
+  readonly key: Template
+  /** An int; with `take` of decimals a decimal of the same digits. */
+  readonly limit: Checked
+  readonly when: Checked | undefined
+  readonly withinMs: number | undefined
+  /** Each member once. */
+  readonly member: Template | undefined
+  /** Units instead of records: an int or a decimal. */
+  readonly take: Checked | undefined
+  /** `shared: true`: the file (as written in `use`) whose scenarios share it. */
+  readonly sharedBy: string | undefined
+  readonly type: Type & { kind: 'object' }
 }
 
 export interface Variable {
@@ -194,6 +233,8 @@ export interface Given {
   readonly timestampMs: number
   /** By enricher name; those left out are missing. `fields`: texts as a store would hold them (hash, string), JSON text (json). */
   readonly lookups: ReadonlyMap<string, GivenLookup>
+  /** What the entries held before the example's first record, by name of a remember entry: texts of the fields as JSON. */
+  readonly state: ReadonlyMap<string, string>
 }
 
 export type GivenLookup =

@@ -40,6 +40,7 @@ export interface ScenarioSyntax {
   readonly stopAbove?: Located<number>
   readonly source: SourceSyntax
   readonly enrich: readonly EnricherSyntax[]
+  readonly state: readonly StateSyntax[]
   readonly variables: readonly NamedExpression[]
   readonly filters: readonly NamedExpression[]
   readonly decisions: readonly DecisionSyntax[]
@@ -47,7 +48,7 @@ export interface ScenarioSyntax {
   readonly examples: readonly ExampleSyntax[]
   /** Serverless function settings, literal or with ${…}. */
   readonly functionSettings?: Node
-  /** Sections that are read but not analysed yet (`state`, `use`, …) never get here: the reader refuses them with words. */
+  /** Sections that are read but not analysed yet (`use`, …) never get here: the reader refuses them with words. */
 }
 
 export interface SourceSyntax {
@@ -85,6 +86,23 @@ export interface EnricherSyntax {
   readonly timeoutMs?: Located<number>
   readonly cacheMs?: Located<number>
   readonly range: Range
+}
+
+/** A remember entry or a cap; which of them it is, the analysis finds. */
+export interface StateSyntax {
+  readonly name: Located<string>
+  readonly range: Range
+  readonly key?: ScalarText
+  readonly fields?: Node
+  readonly when?: ScalarText
+  readonly set?: Node
+  readonly limit?: ScalarText
+  readonly withinMs?: Located<number>
+  readonly member?: ScalarText
+  readonly take?: ScalarText
+  readonly shared?: Located<boolean>
+  /** The shared file that it stands in, as written in `use`. */
+  readonly from?: string
 }
 
 export interface DecisionSyntax {

@@ -61,7 +61,7 @@ async function compiled(inputs: readonly Input[], expected: readonly Output[]): 
   const decide = () => {
     // The columns of events and look-ups are there already: decoding them is another benchmark.
     const columns: Columns = { ...createColumns(withoutLookups, records as readonly SourceRecord[]), event: events, lookups }
-    for (const step of plan.steps) if (step.kind !== 'fetch') step.run(columns)
+    for (const step of plan.steps) if ('run' in step) step.run(columns)
     const outputs: SinkOutput[] = []
     for (let i = 0; i < columns.recordCount; i++) emit(columns, i, outputs)
     return outputs

@@ -73,7 +73,7 @@ export async function tables(): Promise<readonly Figure[]> {
     }))
     const decide = () => {
       const columns: Columns = { ...createColumns(plan, records as readonly SourceRecord[]), event: events as unknown[] }
-      for (const step of plan.steps) if (step.kind !== 'fetch') step.run(columns)
+      for (const step of plan.steps) if ('run' in step) step.run(columns)
       const outputs: { value: unknown }[] = []
       for (let i = 0; i < columns.recordCount; i++) plan.sinks[0]!.emit(columns, i, outputs as never)
       return outputs
