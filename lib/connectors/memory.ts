@@ -9,6 +9,7 @@ import {
   RetryableError,
   type Transaction,
   type TransactionPort,
+  Unanswered,
 } from '../runtime/ports.ts'
 
 /** A store's content, laid out as the reference cases' lookups.json. */
@@ -26,20 +27,24 @@ export interface MemoryStore extends LookupPort {
   readonly calls: readonly (readonly LookupRequest[])[]
 }
 
-/** Answers as Redis would, WRONGTYPE included. `failing` keys give no answer at all. */
+/** Answers as Redis would, WRONGTYPE included. `failing` keys give no answer: a request alone, all other kinds with their whole pipeline. */
 export function memoryStore(content: StoreContent, failing: ReadonlySet<string> = new Set()): MemoryStore {
   const entries = new Map(Object.entries(content))
   const calls: (readonly LookupRequest[])[] = []
   return { calls, lookupMany, close: async () => undefined }
 
-  async function lookupMany(requests: readonly LookupRequest[]): Promise<readonly (readonly LookupAnswer[])[]> {
+  async function lookupMany(requests: readonly LookupRequest[]): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]> {
     calls.push(requests)
     return requests.map(request => request.keys.map((key, k) => answer(request, key, request.members?.[k])))
   }
 
-  function answer({ command }: LookupRequest, key: string, member: string | undefined): LookupAnswer {
-    if (failing.has(key))
-      throw new RetryableError('redis-unreachable', `[redis-unreachable] the embedded store was told not to answer for "${key}"`)
+  function answer({ command }: LookupRequest, key: string, member: string | undefined): LookupAnswer | Unanswered {
+    if (failing.has(key)) {
+      const id = command.kind === 'request' ? 'http-unreachable' : 'redis-unreachable'
+      const error = new RetryableError(id, `[${id}] the embedded store was told not to answer for "${key}"`)
+      if (command.kind === 'request') return new Unanswered(error)
+      throw error
+    }
     // Items of several tables may have equal keys: a file of samples writes the table before the key.
     const entry = (command.kind === 'item' ? entries.get(`${command.table} ${key}`) : undefined) ?? entries.get(key)
     if (entry === undefined)

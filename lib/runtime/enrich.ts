@@ -11,6 +11,7 @@ import {
   type LookupRequest,
   type LookupStores,
   RetryableError,
+  Unanswered,
 } from './ports.ts'
 
 /** Fills the columns of these look-ups. Throws RetryableError where a store gave no answer to a look-up with `onError: retry`. */
@@ -182,23 +183,28 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
   // Counted from here: a store that tries again asks several times what is left.
   const endMs = performance.now() + timeoutMs
   const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
-  let answers: readonly (readonly LookupAnswer[])[] | undefined
+  let answers: readonly (readonly (LookupAnswer | Unanswered)[])[] | undefined
   try {
     answers = await store.lookupMany(requests, shortest)
   } catch (error) {
     // One pipeline, one fate: nobody knows which of its answers would have come.
     if (!(error instanceof RetryableError) || fetches.some(fetch => fetch.lookup.onError === 'retry')) throw error
   }
+  fetches.forEach(({ lookup: { onError } }, f) => {
+    const without = onError === 'retry' ? answers?.[f]?.find(answer => answer instanceof Unanswered) : undefined
+    if (without !== undefined) throw without.error
+  })
   fetches.forEach((fetch, f) => {
     const { lookup, keys, identities, unknown, values, isKnown } = fetch
     unknown.forEach((k, position) => {
       const answer = answers?.[f]?.[position]
-      const value = answer === undefined ? unanswered(lookup, keys[k]!) : lookup.decode(answer, keys[k]!)
+      const isAnswered = answer !== undefined && !(answer instanceof Unanswered)
+      const value = isAnswered ? lookup.decode(answer, keys[k]!) : unanswered(lookup, keys[k]!)
       const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
       values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
       isKnown[k] = true
       // What is missing is remembered, too; what is broken may be repaired any time.
-      if (memory !== undefined && lookup.cacheMs > 0 && answer !== undefined && !isBroken)
+      if (memory !== undefined && lookup.cacheMs > 0 && isAnswered && !isBroken)
         memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
     })
   })

@@ -1,9 +1,10 @@
 // What HTTP alone has: states of a service, retries, limits.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { connectHttp } from '../../../lib/connectors/http.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
+import { Unanswered } from '../../../lib/runtime/ports.ts'
 
 const deadline = (ms = 2000) => ({ remainingMs: () => ms })
 const port = connectHttp({ scenario: 'visits' })
@@ -60,6 +61,109 @@ test('Retry-After beyond the deadline is not waited for', async () => {
   const { base, seen } = await serve((_, __, response) => response.writeHead(429, { 'retry-after': '30' }).end())
   await expect(port.lookupMany([get([`${base}/a`])], deadline())).rejects.toThrow('(it answered 429)')
   expect(seen.count).toBe(1)
+})
+
+test('each request has its own outcome: what one address does not answer spoils no other', async () => {
+  const { base, seen } = await serve((_, { url }, response) => response.writeHead(url === '/broken' ? 503 : 200).end(url))
+  const dead = await serve((_, __, response) => response.destroy())
+  const [answers] = await port.lookupMany([get([`${base}/a`, `${base}/broken`, `${dead.base}/a`, `${base}/b`])], deadline())
+  expect(answers).toEqual(['/a', expect.any(Unanswered), expect.any(Unanswered), '/b'])
+  const messages = answers!.flatMap(answer => (answer instanceof Unanswered ? [answer.error.message] : []))
+  expect(messages[0]).toContain(`1 look-ups got no answer from ${new URL(base).host} (it answered 503).`)
+  expect(messages[1]).toContain(`1 look-ups got no answer from ${new URL(dead.base).host}`)
+  expect(messages[1]).not.toContain('503')
+  expect([seen.count, dead.seen.count]).toEqual([5, 3])
+})
+
+test('slower than the deadline is its own outcome, too', async () => {
+  const { base } = await serve((_, { url }, response) => (url === '/slow' ? undefined : response.end(url)))
+  const [answers] = await port.lookupMany([get([`${base}/slow`, `${base}/a`])], deadline(300))
+  expect(answers).toEqual([expect.any(Unanswered), '/a'])
+  expect((answers![0] as Unanswered).error).toMatchObject({ id: 'http-timeout' })
+})
+
+test('a server that answers nothing is not asked a thousand times', async () => {
+  const { base, seen } = await serve((_, __, response) => response.writeHead(401).end())
+  const thousand = Array.from({ length: 1000 }, (_, n) => `${base}/k${n}`)
+  const failure = await port.lookupMany([get(thousand)], deadline()).catch(error => error)
+  expect(failure.message).toContain('1000 look-ups got no answer')
+  expect(seen.count).toBeLessThanOrEqual(40)
+})
+
+test('Retry-After holds for all that is asked there, and nobody comes back before', async () => {
+  const times: number[] = []
+  const { base, seen } = await serve((n, _, response) => {
+    times.push(performance.now())
+    if (n === 1) response.writeHead(429, { 'retry-after': '1' }).end()
+    else response.end('well')
+  })
+  const paths = Array.from({ length: 100 }, (_, n) => `${base}/k${n}`)
+  expect(await port.lookupMany([get(paths)], deadline(10_000))).toEqual([paths.map(() => 'well')])
+  expect(seen.count).toBe(101)
+  // 32 were under way; of the others each waited its second.
+  const early = times.filter(time => time < times[0]! + 990)
+  expect(early.length).toBeLessThanOrEqual(64)
+  expect(times.at(-1)! - times[0]!).toBeGreaterThan(990)
+})
+
+test.each([
+  ['a date', new Date(Date.now() + 60_000).toUTCString()],
+  ['seconds', '60'],
+])('Retry-After as %s is beyond the deadline', async (_, header) => {
+  const { base, seen } = await serve((__, ___, response) => response.writeHead(503, { 'retry-after': header }).end())
+  await expect(port.lookupMany([get([`${base}/a`])], deadline())).rejects.toThrow('(it answered 503)')
+  expect(seen.count).toBe(1)
+})
+
+describe('batch: array', () => {
+  const post = (keys: readonly string[]) => ({ command: { kind: 'request', method: 'POST', batch: 'array' }, keys }) as const
+  const bodyOf = async (request: IncomingMessage) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    return Buffer.concat(chunks).toString()
+  }
+
+  test('one request with all bodies; the texts of the elements come back as they are, null is nothing', async () => {
+    const bodies: string[] = []
+    const { base } = await serve(async (_, request, response) => {
+      bodies.push(await bodyOf(request))
+      response.end(' [ {"n": 9007199254740993, "t":"a],[\\"{"} , null,{"n":1.0,"l":[1,[2]]}, "text"]\n')
+    })
+    const keys = ['{"id":"c-1"}', '{"id":"c-2"}', '{"id":"c-3"}', '{"id":"c-4"}'].map(body => `${base}/scores\n${body}`)
+    expect(await port.lookupMany([post(keys)], deadline())).toEqual([
+      ['{"n": 9007199254740993, "t":"a],[\\"{"}', null, '{"n":1.0,"l":[1,[2]]}', '"text"'],
+    ])
+    expect(bodies).toEqual(['[{"id":"c-1"},{"id":"c-2"},{"id":"c-3"},{"id":"c-4"}]'])
+  })
+
+  test('an array for each address, and of a thousand elements at most', async () => {
+    const asked: string[] = []
+    const { base } = await serve(async (_, request, response) => {
+      const elements = JSON.parse(await bodyOf(request)) as number[]
+      asked.push(`${request.url} ${elements.length}`)
+      response.end(JSON.stringify(elements))
+    })
+    const keys = [...Array.from({ length: 1234 }, (_, n) => `${base}/a\n${n}`), `${base}/b\n7`]
+    expect(await port.lookupMany([post(keys)], deadline())).toEqual([[...Array.from({ length: 1234 }, (_, n) => String(n)), '7']])
+    expect(asked.sort()).toEqual(['/a 1000', '/a 234', '/b 1'])
+  })
+
+  test.each([
+    ['an array of another length', '[1]'],
+    ['no array', '{"0":1,"1":2}'],
+    ['no JSON', '[1,'],
+    ['nothing', ''],
+  ])('%s is a matter of these keys', async (_, answer) => {
+    const { base } = await serve((__, ___, response) => response.end(answer))
+    expect(await port.lookupMany([post([`${base}/a\n1`, `${base}/a\n2`])], deadline())).toEqual([
+      [expect.any(WrongKind), expect.any(WrongKind)],
+    ])
+  })
+
+  test('404 says nothing of a customer: the batch comes again', async () => {
+    const { base } = await serve((_, __, response) => response.writeHead(404).end())
+    await expect(port.lookupMany([post([`${base}/a\n1`])], deadline())).rejects.toThrow('(it answered 404)')
+  })
 })
 
 test.each([
