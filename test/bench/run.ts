@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { commit } from './commit.ts'
 import { check, compile } from './compile.ts'
 import { cpu } from './cpu.ts'
 import { decoding } from './decode.ts'
@@ -16,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   decode: decoding,
   tables,
   enrich: enrichment,
+  commit,
   compile,
   check,
 }

@@ -1,0 +1,278 @@
+// The commit on one real broker: our transaction (outputs and progress) beside the same by other clients, beside our own records sent without
+// one, and a partition that hops between two containers. What came out is read back with read_committed before anything is measured.
+import { randomUUID } from 'node:crypto'
+import { Producer } from '@platformatic/kafka'
+import { Kafka, logLevel } from 'kafkajs'
+import { startKafka } from '../../infra/local/kafka.ts'
+import { createTopics } from '../../infra/local/topics.ts'
+import { createKafka } from '../../lib/connectors/kafka/producer.ts'
+import { readCommitted } from '../../lib/emulator/committed.ts'
+import type { Plan } from '../../lib/plan/plan.ts'
+import { Commit } from '../../lib/runtime/commit.ts'
+import { type Deadline, Fenced, type OutputRecord, type TopicPartition, type TransactionPort } from '../../lib/runtime/ports.ts'
+import { assertSame, type Figure, figures, median } from './measure.ts'
+
+const largeBatch = 1000
+const smallBatch = 100
+const outputPartitions = 3
+const runs = 41
+const warmUps = 40
+const deadline: Deadline = { remainingMs: () => 20_000 }
+const value = '{"segment":"gold","score":12,"note":"'.padEnd(298, 'x').concat('"}')
+
+interface Contender {
+  readonly name: string
+  /** One transaction of so many records, and the offset of the next source record. */
+  readonly run: (count: number, nextOffset: number) => Promise<unknown>
+}
+
+export async function commit(): Promise<readonly Figure[]> {
+  const broker = await startKafka()
+  const ends: (() => unknown)[] = [() => broker.stop()]
+  try {
+    const { bootstrapServers } = broker
+    const source = 'bench-source'
+    await createTopics(bootstrapServers, [{ name: source }])
+    const topicOf = async (name: string): Promise<string> => {
+      const topic = `bench-${name}-${randomUUID().slice(0, 4)}`
+      await createTopics(bootstrapServers, [{ name: topic, partitions: outputPartitions }])
+      return topic
+    }
+    const place = { topic: source, partition: 0 }
+    const clients: readonly Contender[] = [
+      await ours(bootstrapServers, place, await topicOf('sluice'), ends),
+      await platformatic(bootstrapServers, place, await topicOf('platformatic'), ends),
+      await kafkaJs(bootstrapServers, place, await topicOf('kafkajs'), ends),
+    ]
+    const small = await measured(clients, smallBatch)
+    const large = await measured(clients, largeBatch)
+    const hops = await hopping(bootstrapServers, source, await topicOf('hops'), ends)
+    const named = (all: readonly Measured[], figureOf: (one: Measured) => number, what: string) =>
+      all.map(one => ({ name: `commit/${one.name}, ${what}`, value: figureOf(one) }))
+    return [
+      ...figures(
+        named(large, ({ cpuMs }) => (cpuMs * 1000) / largeBatch, `${largeBatch} records`),
+        { unit: 'µs CPU per record', runs },
+      ),
+      ...figures(
+        named(large, ({ wallMs }) => wallMs, `${largeBatch} records`),
+        { unit: 'ms per transaction', runs },
+      ),
+      ...figures(
+        named(small, ({ wallMs }) => wallMs, `${smallBatch} records`),
+        { unit: 'ms per transaction', runs },
+      ),
+      ...figures(hops, { unit: `ms per batch of ${smallBatch}`, runs }),
+    ]
+  } finally {
+    for (const end of ends.reverse()) await end()
+  }
+}
+
+interface Measured {
+  readonly name: string
+  readonly cpuMs: number
+  readonly wallMs: number
+}
+
+/** All in turn, each first as often as the others. */
+async function measured(contenders: readonly Contender[], count: number): Promise<readonly Measured[]> {
+  const wallMs = contenders.map((): number[] => [])
+  const cpuMs = contenders.map((): number[] => [])
+  for (let n = -warmUps; n < runs; n++) {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const c = (turn + n + warmUps) % contenders.length
+      const cpu = process.cpuUsage()
+      const startedMs = performance.now()
+      await contenders[c]!.run(count, n + warmUps + 1)
+      const tookMs = performance.now() - startedMs
+      const { user, system } = process.cpuUsage(cpu)
+      if (n < 0) continue
+      wallMs[c]!.push(tookMs)
+      cpuMs[c]!.push((user + system) / 1000)
+    }
+  }
+  return contenders.map(({ name }, c) => ({ name, cpuMs: median(cpuMs[c]!), wallMs: median(wallMs[c]!) }))
+}
+
+/** What a transaction leaves behind for a read_committed consumer. */
+async function assertOutputs(bootstrapServers: string, topic: string, contender: Contender): Promise<void> {
+  await contender.run(smallBatch, 1)
+  const found = await readCommitted(bootstrapServers, [topic], { timeoutMs: 10_000 })
+  const texts = found.map(({ partition, key, value }) => `${partition} ${key} ${value}`).sort()
+  assertSame(
+    contender.name,
+    texts,
+    Array.from({ length: smallBatch }, (_, i) => `${i % outputPartitions} k-${i} ${value}`).sort(),
+  )
+}
+
+async function assertProgress(kafka: TransactionPort, group: string, place: TopicPartition, name: string): Promise<void> {
+  assertSame(name, [await kafka.readProgress(group, place, deadline)], [1n])
+}
+
+async function ours(bootstrapServers: string, place: TopicPartition, topic: string, ends: (() => unknown)[]): Promise<Contender> {
+  const kafka = createKafka({ bootstrapServers, clientId: 'bench' })
+  ends.push(() => kafka.close())
+  const group = `bench-${randomUUID()}`
+  const session = await kafka.fence(group, deadline)
+  const contender: Contender = {
+    name: 'sluice',
+    run: (count, nextOffset) =>
+      kafka.transact(
+        session,
+        { group, progress: place, nextOffset: BigInt(nextOffset), records: outputs(topic, count) },
+        deadline,
+      ),
+  }
+  await assertOutputs(bootstrapServers, topic, contender)
+  await assertProgress(kafka, group, place, contender.name)
+  return contender
+}
+
+function outputs(topic: string, count: number): readonly OutputRecord[] {
+  return Array.from({ length: count }, (_, i) => ({
+    topic,
+    partition: i % outputPartitions,
+    key: Buffer.from(`k-${i}`),
+    value: Buffer.from(value),
+    headers: [],
+    timestampMs: Date.now(),
+    partitionSeed: '',
+  }))
+}
+
+async function platformatic(
+  bootstrapServers: string,
+  place: TopicPartition,
+  topic: string,
+  ends: (() => unknown)[],
+): Promise<Contender> {
+  const groupId = `bench-${randomUUID()}`
+  const producer = new Producer({
+    clientId: 'bench',
+    bootstrapBrokers: bootstrapServers.split(','),
+    idempotent: true,
+    transactionalId: groupId,
+  })
+  ends.push(() => producer.close(true))
+  // Progress for a group that nobody joins, which the client's own consumers don't know.
+  const consumer = { groupId, generationId: -1, memberId: '', coordinatorId: 1 }
+  const contender: Contender = {
+    name: '@platformatic/kafka',
+    async run(count, nextOffset) {
+      const transaction = await producer.beginTransaction()
+      await transaction.addConsumer(consumer as never)
+      await transaction.send({
+        acks: -1,
+        messages: Array.from({ length: count }, (_, i) => ({
+          topic,
+          partition: i % outputPartitions,
+          key: Buffer.from(`k-${i}`),
+          value: Buffer.from(value),
+          timestamp: BigInt(Date.now()),
+        })),
+      })
+      await transaction.addOffset({ ...place, offset: BigInt(nextOffset - 1), metadata: { consumer } } as never)
+      await transaction.commit()
+    },
+  }
+  await checked(bootstrapServers, topic, contender, groupId, place)
+  return contender
+}
+
+async function kafkaJs(
+  bootstrapServers: string,
+  place: TopicPartition,
+  topic: string,
+  ends: (() => unknown)[],
+): Promise<Contender> {
+  process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
+  const group = `bench-${randomUUID()}`
+  const kafka = new Kafka({ clientId: 'bench', brokers: bootstrapServers.split(','), logLevel: logLevel.ERROR })
+  const producer = kafka.producer({ transactionalId: group, idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  ends.push(() => producer.disconnect())
+  const contender: Contender = {
+    name: 'kafkajs',
+    async run(count, nextOffset) {
+      const transaction = await producer.transaction()
+      await transaction.send({
+        topic,
+        acks: -1,
+        messages: Array.from({ length: count }, (_, i) => ({
+          partition: i % outputPartitions,
+          key: Buffer.from(`k-${i}`),
+          value: Buffer.from(value),
+          timestamp: String(Date.now()),
+        })),
+      })
+      await transaction.sendOffsets({
+        consumerGroupId: group,
+        topics: [{ topic: place.topic, partitions: [{ partition: place.partition, offset: String(nextOffset) }] }],
+      })
+      await transaction.commit()
+    },
+  }
+  await checked(bootstrapServers, topic, contender, group, place)
+  return contender
+}
+
+async function checked(
+  bootstrapServers: string,
+  topic: string,
+  contender: Contender,
+  group: string,
+  place: TopicPartition,
+): Promise<void> {
+  await assertOutputs(bootstrapServers, topic, contender)
+  const reader = createKafka({ bootstrapServers, clientId: 'bench' })
+  await assertProgress(reader, group, place, contender.name)
+  await reader.close()
+}
+
+/**
+ * A partition whose batches go to two containers by turns, beside one that stays in its container. Each keeps its claim, as the production
+ * code does, finds itself fenced, claims anew and writes.
+ */
+async function hopping(bootstrapServers: string, source: string, topic: string, ends: (() => unknown)[]) {
+  const containers = [0, 1].map(() => {
+    const kafka = createKafka({ bootstrapServers, clientId: 'bench' })
+    ends.push(() => kafka.close())
+    return kafka
+  })
+  const partition = { topic: source, partition: 0 }
+  const routes = ['hops', 'stays'].map(name => {
+    const commits = containers.map(kafka => new Commit(kafka, { scenario: `bench-${name}`, generation: 1 } as Plan))
+    return { name, commits, wallMs: [] as number[], fencedCount: 0 }
+  })
+  const batchCount = warmUps + runs
+  for (let n = 0; n < batchCount; n++) {
+    for (const route of routes) {
+      const commit = route.commits[route.name === 'hops' ? n % 2 : 0]!
+      const startedMs = performance.now()
+      for (let written = false; !written; ) {
+        const claim = await commit.claim(partition, deadline)
+        try {
+          await commit.write(partition, claim, outputs(topic, smallBatch), BigInt(n + 1), deadline)
+          written = true
+        } catch (error) {
+          if (!(error instanceof Fenced)) throw error
+          route.fencedCount++
+        }
+      }
+      if (n >= warmUps) route.wallMs.push(performance.now() - startedMs)
+    }
+  }
+  assertSame(
+    'fenced',
+    routes.map(({ fencedCount }) => fencedCount),
+    [batchCount - 2, 0],
+  )
+  const found = await readCommitted(bootstrapServers, [topic], { timeoutMs: 10_000 })
+  assertSame('outputs of hops', [found.length], [routes.length * batchCount * smallBatch])
+  return routes.map(({ name, wallMs }) => ({
+    name: `commit/a partition that ${name === 'hops' ? 'hops between two containers' : 'stays'}`,
+    value: median(wallMs),
+  }))
+}
