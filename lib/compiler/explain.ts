@@ -94,7 +94,7 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
     lookup.kind === 'item'
       ? [`BatchGetItem ${lookup.table}`]
       : lookup.kind === 'request'
-        ? [`${lookup.method} ${lookup.host}`]
+        ? [`${lookup.method} ${lookup.host}${lookup.batch === undefined ? '' : ' for all'}`]
         : [],
   )
   const cached = lookups

@@ -144,7 +144,7 @@ export function commandOf({ lookup, fields }: Enricher): LookupCommand {
       return { kind: 'item', table: lookup.table, keyNames, fields: [...fields.keys()] }
     }
     case 'request':
-      return { kind: 'request', method: lookup.method }
+      return { kind: 'request', method: lookup.method, ...(lookup.batch && { batch: lookup.batch }) }
     default:
       return { kind: 'string' }
   }

@@ -55,6 +55,10 @@ export function declareEnricher(syntax: EnricherSyntax, { report, readFile }: En
     const notes = ['It is what "http: POST URL" sends.']
     report.add('unknown-key', { place: `The look-up "${syntax.name.value}"`, key: 'body' }, syntax.body.range, { notes })
   }
+  if (syntax.batch !== undefined && (line?.kind !== 'request' || syntax.body === undefined)) {
+    const notes = ['It makes one array of all that "http: POST URL" sends as "body".']
+    report.add('unknown-key', { place: `The look-up "${syntax.name.value}"`, key: 'batch' }, syntax.batch.range, { notes })
+  }
   const isBroken = line === undefined || !hasItsKeys(syntax, line, report)
   const { fields, ranges: fieldRanges } = readDeclaredFields(syntax, line, report)
   // What is found is known only where line and keys agree; nothing is said of its uses then.
@@ -133,7 +137,8 @@ export function readEnricher(
     if (line!.kind === 'request') {
       const place = { ...context, scope, owner: name, place: `the body of "${name}"`, allowMissing: false }
       const body = syntax.body === undefined ? undefined : readValue(syntax.body, place)
-      return { kind: 'request', method: line!.method, host: line!.host, key, ...(body && { body }) }
+      const batch = body && syntax.batch?.value
+      return { kind: 'request', method: line!.method, host: line!.host, key, ...(body && { body }), ...(batch && { batch }) }
     }
     reportKeyCollision(name, key, line!.key, context.report)
     return line!.kind === 'member' ? { kind: 'member', key, member: text('member', line!.member) } : { kind: line!.kind, key }

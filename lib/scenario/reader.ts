@@ -192,6 +192,7 @@ function enricherSyntax(sections: Sections, { name, value: node }: Entry): Enric
       fields: keys.get('fields')?.value,
       value: sections.scalar(keys, 'value'),
       body: keys.get('body')?.value,
+      batch: sections.setting<'array'>(keys, 'batch', enricherSection),
       fieldsKey: keys.get('fields')?.name.range,
       valueKey: keys.get('value')?.name.range,
       forEach: sections.scalar(keys, 'forEach'),

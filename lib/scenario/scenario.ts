@@ -48,6 +48,7 @@ export interface Enricher {
         readonly host: string
         readonly key: Template
         readonly body?: Value
+        readonly batch?: 'array'
       }
     /** A CSV file, read when the scenario is: rows (run-time objects of the fields) by the JSON text of their key columns. */
     | {

@@ -237,12 +237,8 @@ const enricher: Section = {
       about: 'What is sent by POST.',
     },
     batch: {
-      shape: text,
-      about: 'One request for all.',
-      notBuilt: {
-        what: 'One request for all look-ups ("batch")',
-        instead: 'Remove the line: each distinct request is made once.',
-      },
+      shape: { kind: 'choice', values: ['array'] },
+      about: '`array`, for POST: one request for all, with an array of bodies; an array of answers comes back, `null` for nothing.',
     },
   },
 }

@@ -80,6 +80,8 @@ export interface EnricherSyntax {
   readonly valueKey?: Range
   /** What is sent by POST. */
   readonly body?: Node
+  /** All bodies in one request. */
+  readonly batch?: Located<'array'>
   readonly forEach?: ScalarText
   readonly onMissing?: Located<'empty' | 'drop' | 'deadLetter'>
   readonly onError?: Located<'retry' | 'missing' | 'deadLetter'>
