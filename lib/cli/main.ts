@@ -11,12 +11,13 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   test: () => import('./test.ts'),
   invoke: () => import('./invoke.ts'),
   progress: () => import('./progress.ts'),
+  replay: () => import('./replay.ts'),
   cost: () => import('./cost.ts'),
 }
 const commandNames = Object.keys(commands)
 
 /** Designed, and not there yet. */
-const plannedNames = ['dev', 'replay', 'state']
+const plannedNames = ['dev', 'state']
 
 const helpFlag: Flag = { kind: 'switch', about: 'prints this' }
 

@@ -35,6 +35,11 @@ export class TransactionFilter<Kept extends { readonly offset: number }> {
     }
   }
 
+  /** Records whose marker has not come yet. */
+  get hasOpen(): boolean {
+    return this.#open.size > 0
+  }
+
   /** In order of offset. */
   committed(): readonly Kept[] {
     return this.#committed.sort((a, b) => a.offset - b.offset)
