@@ -238,7 +238,8 @@ const enricher: Section = {
     },
     batch: {
       shape: { kind: 'choice', values: ['array'] },
-      about: '`array`, for POST: one request for all, with an array of bodies; an array of answers comes back, `null` for nothing.',
+      about:
+        '`array`, for POST: one request for all, with an array of bodies; an array of answers comes back, `null` for nothing.',
     },
   },
 }
