@@ -1,7 +1,7 @@
 // `npx sluice replay`: dead letters through the current rules again, once each, however often it is run or killed; `--show` only looks.
 
 import { type LogReader, openLog } from '../connectors/kafka/log.ts'
-import { createKafka } from '../connectors/kafka/producer.ts'
+import { createKafka, type KafkaConfig, type KafkaPort } from '../connectors/kafka/producer.ts'
 import { securityFrom } from '../connectors/kafka/security.ts'
 import { realWorld } from '../connectors/world.ts'
 import { deadLetterTopicOf, deployedPlan } from '../connectors/world-settings.ts'
@@ -40,48 +40,55 @@ export const command: Command = {
     format: { kind: 'value', placeholder: 'FORMAT', values: ['text', 'json'], about: 'json: one object a line' },
   },
   arguments: { minimum: 1, maximum: Number.POSITIVE_INFINITY },
-  async run(input, terminal) {
-    const bootstrapServers = terminal.environment['SLUICE_KAFKA']
-    if (bootstrapServers === undefined || bootstrapServers === '')
-      throw new UsageError(
-        'SLUICE_KAFKA is not set: it holds the brokers, host:port, several separated by commas, as the function has it.',
-      )
-    const selection = selectionFrom(input, Date.now())
-    const scenario = checkedScenario(openScenario(input.arguments[0]!), terminal)
-    if (scenario === undefined) return 1
-    const plan = deployedPlan(loadInterpreted(scenario).plan, terminal.environment)
-    const config = { bootstrapServers, clientId: 'sluice.replay', security: security(terminal) }
-    const log = openLog(config)
-    const kafka = createKafka({ ...config, delivery: plan.delivery })
+  run: (input, terminal) => runReplay(input, terminal, createKafka),
+}
+
+/** `connect`: tests look at what is sent, and end there. */
+export async function runReplay(
+  input: Input,
+  terminal: Terminal,
+  connect: (config: KafkaConfig) => KafkaPort,
+): Promise<ExitCode> {
+  const bootstrapServers = terminal.environment['SLUICE_KAFKA']
+  if (bootstrapServers === undefined || bootstrapServers === '')
+    throw new UsageError(
+      'SLUICE_KAFKA is not set: it holds the brokers, host:port, several separated by commas, as the function has it.',
+    )
+  const selection = selectionFrom(input, Date.now())
+  const scenario = checkedScenario(openScenario(input.arguments[0]!), terminal)
+  if (scenario === undefined) return 1
+  const plan = deployedPlan(loadInterpreted(scenario).plan, terminal.environment)
+  const config = { bootstrapServers, clientId: 'sluice.replay', security: security(terminal) }
+  const log = openLog(config)
+  const kafka = connect({ ...config, delivery: plan.delivery })
+  try {
+    const topic = deadLetterTopicOf(plan, terminal.environment)
+    const task: Task = { plan, topic, log, selection, json: input.flags.get('format') === 'json' }
+    if (input.flags.has('show')) return await show(task, terminal)
+    const connectors = await connectorsOf(plan, terminal.environment)
+    const { stores, deadLetterTopic } = realWorld(plan, { ...terminal.environment, SLUICE_METRICS: 'off' }, connectors)
     try {
-      const topic = deadLetterTopicOf(plan, terminal.environment)
-      const task: Task = { plan, topic, log, selection, json: input.flags.get('format') === 'json' }
-      if (input.flags.has('show')) return await show(task, terminal)
-      const connectors = await connectorsOf(plan, terminal.environment)
-      const { stores, deadLetterTopic } = realWorld(plan, { ...terminal.environment, SLUICE_METRICS: 'off' }, connectors)
-      try {
-        const sender = createSender({ plan, kafka, world: { stores, deadLetterTopic }, nowMs: Date.now })
-        return await replay(task, sender, terminal)
-      } finally {
-        await Promise.all(Object.values(stores).map(store => store?.close()))
-      }
-    } catch (error) {
-      if (error instanceof TakenOver) {
-        terminal.error('Another replay of this scenario has begun and goes on; this one ended. What it had sent is marked.\n')
-        return 1
-      }
-      if (!(error instanceof RetryableError || error instanceof Fenced)) throw error
-      // Written for a function whose batch comes again.
-      const told = error.message.replace(
-        / (Nothing was written, t|The transaction was aborted, t|T)he batch comes again[^.]*\./,
-        '',
-      )
-      terminal.error(`${told} Run the command again: what was sent before is marked, and is not sent twice.\n`)
-      return 1
+      const sender = createSender({ plan, kafka, world: { stores, deadLetterTopic }, nowMs: Date.now })
+      return await replay(task, sender, terminal)
     } finally {
-      await Promise.all([log.close(), kafka.close()])
+      await Promise.all(Object.values(stores).map(store => store?.close()))
     }
-  },
+  } catch (error) {
+    if (error instanceof TakenOver) {
+      terminal.error('Another replay of this scenario has begun and goes on; this one ended. What it had sent is marked.\n')
+      return 1
+    }
+    if (!(error instanceof RetryableError || error instanceof Fenced)) throw error
+    // Written for a function whose batch comes again.
+    const told = error.message.replace(
+      / (Nothing was written, t|The transaction was aborted, t|T)he batch comes again[^.]*\./,
+      '',
+    )
+    terminal.error(`${told} Run the command again: what was sent before is marked, and is not sent twice.\n`)
+    return 1
+  } finally {
+    await Promise.all([log.close(), kafka.close()])
+  }
 }
 
 function security({ environment }: Terminal) {

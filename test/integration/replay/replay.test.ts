@@ -1,4 +1,6 @@
 // `npx sluice replay` on the real broker: dead letters by reason, time and coordinates, once each.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { type ReplayPlace, record, replayPlace } from './place.ts'
 
@@ -165,3 +167,33 @@ describe('wrong use', () => {
     expect(await place.sluice(...words)).toMatchObject({ code: 2, error: expect.stringContaining(message) })
   })
 })
+
+describe('killed', () => {
+  test('before or after any request that writes: run again, each record comes out once', async () => {
+    const records = Array.from({ length: 150 }, (_, offset) => record(place.source, offset, `{"n":"${offset}"}`))
+    await place.decide(records)
+    place.rules({ type: 'string' })
+    let deaths = 0
+    for (;;) {
+      const { signal, code } = await killedReplay(place.file, deaths + 1)
+      if (signal !== 'SIGKILL') {
+        expect(code).toBe(0)
+        break
+      }
+      deaths++
+    }
+    // Fence, outputs and commit of the first batch, each before it is sent and after its answer; more where a fence asks again.
+    expect(deaths).toBeGreaterThanOrEqual(6)
+    const offsets = (await place.outputs()).map(line => Number(line.split('/')[1]))
+    expect(offsets.sort((a, b) => a - b)).toEqual(Array.from({ length: 150 }, (_, offset) => offset))
+    expect((await place.sluice()).out).toContain('150 others were replayed already')
+  }, 120_000)
+})
+
+function killedReplay(file: string, diesAt: number): Promise<{ readonly signal: string | null; readonly code: number | null }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'killed.ts'), file, String(diesAt)], {
+    env: { ...process.env, SLUICE_KAFKA: inject('kafka') },
+    stdio: 'ignore',
+  })
+  return new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
+}
