@@ -46,6 +46,7 @@ export async function commit(): Promise<readonly Figure[]> {
     ]
     const small = await measured(clients, smallBatch)
     const large = await measured(clients, largeBatch)
+    const modes = await measured([clients[0]!, await atLeastOnce(bootstrapServers, await topicOf('once'), ends)], largeBatch)
     const hops = await hopping(bootstrapServers, source, await topicOf('hops'), ends)
     const named = (all: readonly Measured[], figureOf: (one: Measured) => number, what: string) =>
       all.map(one => ({ name: `commit/${one.name}, ${what}`, value: figureOf(one) }))
@@ -61,6 +62,10 @@ export async function commit(): Promise<readonly Figure[]> {
       ...figures(
         named(small, ({ wallMs }) => wallMs, `${smallBatch} records`),
         { unit: 'ms per transaction', runs },
+      ),
+      ...figures(
+        named(modes, ({ cpuMs }) => (cpuMs * 1000) / largeBatch, `${largeBatch} records, beside at-least-once`),
+        { unit: 'µs CPU per record', runs },
       ),
       ...figures(hops, { unit: `ms per batch of ${smallBatch}`, runs }),
     ]
@@ -127,6 +132,19 @@ async function ours(bootstrapServers: string, place: TopicPartition, topic: stri
   }
   await assertOutputs(bootstrapServers, topic, contender)
   await assertProgress(kafka, group, place, contender.name)
+  return contender
+}
+
+/** The same producer without transactions and progress: idempotent, acknowledged. */
+async function atLeastOnce(bootstrapServers: string, topic: string, ends: (() => unknown)[]): Promise<Contender> {
+  const kafka = createKafka({ bootstrapServers, clientId: 'bench', delivery: 'at-least-once' })
+  ends.push(() => kafka.close())
+  const session = await kafka.fence(`bench-${randomUUID()}`, deadline)
+  const contender: Contender = {
+    name: 'sluice at-least-once',
+    run: count => kafka.transact(session, { records: outputs(topic, count) }, deadline),
+  }
+  await assertOutputs(bootstrapServers, topic, contender)
   return contender
 }
 

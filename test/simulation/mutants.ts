@@ -1,19 +1,10 @@
-// The simulation with production code that has one line wrong, to show that its checkers would see it. Mutants are made by replacing text, so
-// that they are always mutants of the present code; a text that is not there any more is an error.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
-
-interface Mutant {
-  readonly file: 'commit.ts' | 'handler.ts'
-  readonly replace: readonly (readonly [right: string, wrong: string])[]
-}
+// The simulation with production code that has one line wrong, to show that its checkers would see it.
+import { join } from 'node:path'
+import { type Mutant, mutated } from './mutation.ts'
 
 export const mutants = {
   'progress is read before the fence': {
-    file: 'commit.ts',
+    file: 'runtime/commit.ts',
     replace: [
       [
         'const session = await this.#kafka.fence(',
@@ -26,7 +17,7 @@ export const mutants = {
     ],
   },
   'the position is kept after a fence': {
-    file: 'commit.ts',
+    file: 'runtime/commit.ts',
     replace: [
       [
         'const position = await this.#kafka.readProgress(',
@@ -37,23 +28,23 @@ export const mutants = {
     ],
   },
   'an unknown outcome keeps the claim': {
-    file: 'commit.ts',
+    file: 'runtime/commit.ts',
     replace: [['    this.#forget(partition)\n    const { reusable }', '    const { reusable }']],
   },
   'a session that met a transport error goes on': {
-    file: 'commit.ts',
+    file: 'runtime/commit.ts',
     replace: [['if (reusable) this', 'this']],
   },
   'the last offset is committed instead of the next': {
-    file: 'commit.ts',
+    file: 'runtime/commit.ts',
     replace: [['progress: partition, nextOffset, records', 'progress: partition, nextOffset: nextOffset - 1n, records']],
   },
   'nothing is skipped': {
-    file: 'handler.ts',
+    file: 'runtime/handler.ts',
     replace: [['position === undefined || BigInt(record.offset) >= position', 'true']],
   },
   'a look-up without an answer counts as nothing found': {
-    file: 'handler.ts',
+    file: 'runtime/handler.ts',
     replace: [
       [
         'await enrich(columns, plan.lookups, step.lookups,',
@@ -66,41 +57,6 @@ export const mutants = {
 export type MutantName = keyof typeof mutants
 
 /** The module simulate.ts over mutated production code. */
-export async function simulationOf(name: MutantName): Promise<typeof import('./simulate.ts')> {
-  const mutant: Mutant = mutants[name]
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-mutant-'))
-  try {
-    const outfile = join(folder, 'simulate.mjs')
-    await build({
-      entryPoints: [join(import.meta.dirname, 'simulate.ts')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      logLevel: 'error',
-      plugins: [
-        {
-          name: 'mutant',
-          setup: ({ onLoad }) =>
-            onLoad({ filter: /\/lib\/runtime\/\w+\.ts$/ }, ({ path }) =>
-              basename(path) === mutant.file ? { contents: mutate(path, name, mutant), loader: 'ts' } : undefined,
-            ),
-        },
-      ],
-    })
-    return await import(pathToFileURL(outfile).href)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-function mutate(path: string, name: string, { replace }: Mutant): string {
-  return replace.reduce(
-    (text, [right, wrong]) => {
-      if (text.split(right).length !== 2)
-        throw new Error(`Mutant "${name}": ${basename(path)} has no longer exactly one "${right}"`)
-      return text.replace(right, () => wrong)
-    },
-    readFileSync(path, 'utf8'),
-  )
+export function simulationOf(name: MutantName): Promise<typeof import('./simulate.ts')> {
+  return mutated(join(import.meta.dirname, 'simulate.ts'), mutants[name])
 }
