@@ -99,9 +99,50 @@ export function sharedGroups(settings: ReadonlyMap<string, EsmSettings>): readon
     )
 }
 
+/** Mappings of one poller group share units, within AWS' bounds. Sentences. */
+export function pollerGroupProblems(settings: readonly EsmSettings[]): readonly string[] {
+  const groups = new Map<string, number[]>()
+  for (const { provisionedPollerConfig: pollers } of settings) {
+    if (pollers === undefined) continue
+    const name = pollers.pollerGroupName ?? defaultPollerGroup
+    groups.set(name, [...(groups.get(name) ?? []), pollers.maximumPollers ?? defaultMaximumPollers])
+  }
+  return [...groups].flatMap(([name, maximums]) => {
+    const total = maximums.reduce((sum, one) => sum + one, 0)
+    return [
+      ...(total > mostPollers
+        ? [
+            `the mappings of poller group "${name}" have ${total} pollers at most, and AWS takes ${mostPollers} in a group: lower "maximumPollers" (${defaultMaximumPollers} where it is left out), or give some another "pollerGroupName"`,
+          ]
+        : []),
+      ...(maximums.length > mostMappings
+        ? [
+            `poller group "${name}" has ${maximums.length} mappings, and AWS takes ${mostMappings}: give some another "pollerGroupName"`,
+          ]
+        : []),
+    ]
+  })
+}
+
+const defaultPollerGroup = 'sluice'
+const defaultMaximumPollers = 200
+const mostPollers = 2000
+const mostMappings = 100
+
 /** What works, and surprises. Sentences with the cure. */
-export function mappingWarnings({ batchSize, startingPosition, filterPatterns = [] }: EsmSettings): readonly string[] {
+export function mappingWarnings(settings: EsmSettings): readonly string[] {
+  const { batchSize, startingPosition, filterPatterns = [], maximumBatchingWindowInSeconds: windowSeconds } = settings
   const warnings: string[] = []
+  if (windowSeconds === 0) {
+    warnings.push(
+      'With "maximumBatchingWindow: 0" a quiet topic pays for an invocation per record or two; left out it is 500 ms, to which a mapping, once it has another window, comes back only by being made anew',
+    )
+  }
+  if (windowSeconds === undefined && batchSize >= 1000) {
+    warnings.push(
+      `Batches of ${batchSize} fill within AWS' window of 500 ms only from ${2 * batchSize} records a second on; "maximumBatchingWindow" makes it longer`,
+    )
+  }
   const largestValue = Math.floor(((payloadBytes / batchSize - envelopeBytes) * 3) / 4)
   if (largestValue < 1000) {
     warnings.push(
@@ -124,8 +165,8 @@ const payloadBytes = 6_291_456
 const envelopeBytes = 166
 
 export interface MappingPlace {
-  /** ARN of the cluster, or an intrinsic that gives it. */
-  readonly cluster: unknown
+  /** EventSourceArn or SelfManagedEventSource. */
+  readonly source: object
   /** Logical ids. */
   readonly functionId: string
   readonly dependsOn: readonly string[]
@@ -133,19 +174,21 @@ export interface MappingPlace {
   readonly access?: readonly object[]
 }
 
-export function mappingResource(settings: EsmSettings, { cluster, functionId, dependsOn, access = [] }: MappingPlace): object {
+export function mappingResource(settings: EsmSettings, { source, functionId, dependsOn, access = [] }: MappingPlace): object {
   const { provisionedPollerConfig: pollers } = settings
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
     ...(dependsOn.length > 0 && { DependsOn: dependsOn }),
     Properties: {
-      EventSourceArn: cluster,
+      ...source,
       FunctionName: { 'Fn::GetAtt': [functionId, 'Arn'] },
       Topics: [settings.topic],
       StartingPosition: settings.startingPosition,
       ...(settings.startingPositionTimestamp !== undefined && { StartingPositionTimestamp: settings.startingPositionTimestamp }),
       // Always explicit: a group that AWS makes up is another one after each replacement of the mapping, and the position is lost.
-      AmazonManagedKafkaEventSourceConfig: { ConsumerGroupId: settings.consumerGroupId },
+      ['SelfManagedEventSource' in source ? 'SelfManagedKafkaEventSourceConfig' : 'AmazonManagedKafkaEventSourceConfig']: {
+        ConsumerGroupId: settings.consumerGroupId,
+      },
       ...(access.length > 0 && { SourceAccessConfigurations: access }),
       BatchSize: settings.batchSize,
       // 0 is a value of its own (send what is buffered); the default of 500 ms cannot be written.
@@ -163,7 +206,7 @@ export function mappingResource(settings: EsmSettings, { cluster, functionId, de
           ...(pollers.minimumPollers !== undefined && { MinimumPollers: pollers.minimumPollers }),
           ...(pollers.maximumPollers !== undefined && { MaximumPollers: pollers.maximumPollers }),
           // Each mapping would pay for a poller unit of its own; mappings of one group share it.
-          PollerGroupName: pollers.pollerGroupName ?? 'sluice',
+          PollerGroupName: pollers.pollerGroupName ?? defaultPollerGroup,
         },
         MaximumRetryAttempts: settings.maximumRetryAttempts,
         MaximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds ?? -1,

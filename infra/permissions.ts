@@ -12,7 +12,7 @@ export interface Statement {
 }
 
 export interface PermissionOptions {
-  /** ARN of the cluster, or an intrinsic that gives it. */
+  /** ARN of the cluster, or an intrinsic that gives it; undefined: no cluster of MSK, which knows no rights of IAM. */
   readonly cluster: unknown
   readonly settings: EsmSettings
   readonly deadLetterTopic: string
@@ -20,37 +20,21 @@ export interface PermissionOptions {
   /** ARNs of the secret for the login at Kafka, and of the key that encrypts it. */
   readonly secret?: unknown
   readonly secretKey?: unknown
+  /** ARN of the secret with the authority of the brokers' certificates, for the mapping. */
+  readonly authority?: unknown
+  /** Whether X-Ray may be told. */
+  readonly tracing?: boolean
 }
 
 export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
-  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey } = options
-  const { topic } = settings
-  const identity = `sluice.${scenario.name}.${scenario.generation}`
-  const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
+  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey, authority, tracing } = options
+  const secrets = [secret, authority].filter(arn => arn !== undefined)
   const tables = lookupTables(scenario)
-  const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
   return [
-    allow('Cluster', ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'], [cluster]),
-    allow('Brokers', ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'], [cluster]),
-    // The function as well: committing progress of a topic asks for the right to read it.
-    // Clusters before Kafka 4.0 keep our progress under a topic and groups of their own (event-source-mapping.md 4.6).
-    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic, defaultProgressTopic])),
-    allow('WriteOutputs', ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], arns('topic', topics)),
-    // The mapping's group, and the one of our own progress.
-    allow(
-      'Groups',
-      ['kafka-cluster:DescribeGroup', 'kafka-cluster:AlterGroup'],
-      arns('group', [settings.consumerGroupId, identity, `${identity}/*`]),
-    ),
-    // One transactional id per source partition, hence the star.
-    allow(
-      'Transactions',
-      ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
-      arns('transactional-id', [`${identity}/*`]),
-    ),
+    ...(cluster === undefined ? [] : kafkaStatements(scenario, cluster, settings, deadLetterTopic)),
     ...(tables.length === 0 ? [] : [allow('Items', ['dynamodb:BatchGetItem'], tables.map(tableArn))]),
     // For mapping and function alike.
-    ...(secret === undefined ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], [secret])]),
+    ...(secrets.length === 0 ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], secrets)]),
     ...(secretKey === undefined ? [] : [allow('SecretKey', ['kms:Decrypt'], [secretKey])]),
     allow(
       'Logs',
@@ -69,6 +53,39 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
         'ec2:DescribeVpcs',
       ],
       '*',
+    ),
+    // X-Ray's actions know no resources.
+    ...(tracing ? [allow('Tracing', ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
+  ]
+}
+
+function kafkaStatements(
+  scenario: Scenario,
+  cluster: unknown,
+  { topic, consumerGroupId }: EsmSettings,
+  deadLetterTopic: string,
+): readonly Statement[] {
+  const identity = `sluice.${scenario.name}.${scenario.generation}`
+  const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
+  const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
+  return [
+    allow('Cluster', ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'], [cluster]),
+    allow('Brokers', ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'], [cluster]),
+    // The function as well: committing progress of a topic asks for the right to read it.
+    // Clusters before Kafka 4.0 keep our progress under a topic and groups of their own (event-source-mapping.md 4.6).
+    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic, defaultProgressTopic])),
+    allow('WriteOutputs', ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], arns('topic', topics)),
+    // The mapping's group, and the one of our own progress.
+    allow(
+      'Groups',
+      ['kafka-cluster:DescribeGroup', 'kafka-cluster:AlterGroup'],
+      arns('group', [consumerGroupId, identity, `${identity}/*`]),
+    ),
+    // One transactional id per source partition, hence the star.
+    allow(
+      'Transactions',
+      ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
+      arns('transactional-id', [`${identity}/*`]),
     ),
   ]
 }

@@ -11,14 +11,23 @@ import { type KeyValueScheme, keyValueSchemeOf } from '../lib/compiler/key-value
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
+import { accessProblems, accessWarnings, clusterKind, kafkaEnvironment, mappingAccess, mappingSource } from './access.ts'
 import { bundleReport } from './bundle-report.ts'
 import { derivedPatterns } from './filter-patterns.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
-import { esmSettingsOf, functionDefaults, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from './mapping.ts'
+import {
+  esmSettingsOf,
+  functionDefaults,
+  mappingProblems,
+  mappingResource,
+  mappingWarnings,
+  pollerGroupProblems,
+  sharedGroups,
+} from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
 import { statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
-import { kafkaEnvironment, mappingAccess, type SluiceSettings, settingsSchema } from './settings.ts'
+import { type SluiceSettings, settingsSchema } from './settings.ts'
 import { zip } from './zip.ts'
 
 /** The part of Serverless that is used here; it has no types of its own. */
@@ -70,6 +79,7 @@ interface FunctionObject {
   role?: unknown
   environment?: Record<string, unknown>
   vpc?: unknown
+  tracing?: unknown
 }
 
 interface Utilities {
@@ -160,11 +170,13 @@ export default class SluicePlugin {
       const lambda = this.#serverless.service.getFunction(scenario.name)
       lambda.environment = {
         SLUICE_KAFKA: settings.bootstrapServers,
-        ...kafkaEnvironment(settings.kafka),
+        ...kafkaEnvironment(settings),
         ...(storesOf(scenario).includes('redis') && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
+        ...tellingEnvironment(settings),
         ...lambda.environment,
       }
+      if (settings.tracing) lambda.tracing ??= 'Active'
       if (settings.vpc !== undefined) lambda.vpc ??= structuredClone(settings.vpc)
     }
   }
@@ -219,7 +231,8 @@ export default class SluicePlugin {
     const url = this.#isLocalInvocation
       ? process.env['SLUICE_REDIS']
       : this.#serverless.service.getFunction(name).environment?.['SLUICE_REDIS']
-    const keyValueScheme = typeof url === 'string' ? keyValueSchemeOf(url) : undefined
+    const keyValueScheme =
+      typeof url === 'string' ? keyValueSchemeOf(url) : this.#serverless.configurationInput.sluice?.redisScheme
     return keyValueScheme === undefined ? {} : { keyValueScheme }
   }
 
@@ -232,8 +245,14 @@ export default class SluicePlugin {
         'SLUICE_SETTINGS',
       )
     }
-    const shared = sharedGroups(new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)])))
+    const mappings = new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)]))
+    const shared = [
+      ...(settings === undefined ? [] : accessProblems(settings)),
+      ...sharedGroups(mappings),
+      ...pollerGroupProblems([...mappings.values()]),
+    ]
     if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
+    for (const warning of settings === undefined ? [] : accessWarnings(settings)) this.#utilities.log.warning(`${warning}.`)
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
     if (settings !== undefined) Object.assign(Resources, this.#observability(settings))
     const problems = templateProblems({ Resources })
@@ -304,28 +323,30 @@ export default class SluicePlugin {
     for (const warning of [...mappingWarnings(settled), ...networkWarnings(scenario, lambda, settings)]) {
       this.#utilities.log.warning(`${file}: ${warning}.`)
     }
-    if (lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
+    const isSelfManaged = clusterKind(settings) === 'self-managed'
+    if (!isSelfManaged && lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
       this.#utilities.log.warning(
         `"${scenario.name}" is in no VPC and will hardly reach brokers or store: the trigger gives the function no path. Set "vpc" under "sluice" in serverless.yml.`,
       )
     }
-    const { cluster } = settings
     const roleId = roleIdOf(naming, scenario.name)
     const ownRole = lambda.role === roleId
     const statements = statementsOf(scenario, {
-      cluster,
+      cluster: isSelfManaged ? undefined : settings.cluster,
       settings: mapping,
       deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
       logGroupName: naming.getLogGroupName(lambda.name),
       secret: settings.kafka?.secret,
       secretKey: settings.kafka?.secretKey,
+      authority: settings.kafka?.authority,
+      tracing: settings.tracing === true,
     })
     this.#refuseWhatCannotRun(policyProblems(statements), file)
     const place = {
-      cluster,
+      source: mappingSource(settings),
       functionId: naming.getLambdaLogicalId(scenario.name),
       dependsOn: ownRole ? [roleId] : [],
-      access: mappingAccess(settings.kafka),
+      access: mappingAccess(settings),
     }
     return {
       ...(ownRole && { [roleId]: this.#roleResource(statements) }),
@@ -414,6 +435,15 @@ function networkWarnings(scenario: Scenario, lambda: FunctionObject, { redis }: 
   return [
     'Upstash is in the internet, and a function in a VPC reaches it only by a NAT gateway; ElastiCache and MemoryDB need none',
   ]
+}
+
+/** What the function tells beside its metrics. */
+function tellingEnvironment({ logs = {}, tracing }: SluiceSettings): Readonly<Record<string, unknown>> {
+  return {
+    ...(logs.level !== undefined && { POWERTOOLS_LOG_LEVEL: logs.level }),
+    ...(logs.sample && { SLUICE_LOG_SAMPLE: String(logs.sample) }),
+    ...(tracing && { SLUICE_TRACING: 'on' }),
+  }
 }
 
 const observabilityFile = '.serverless/sluice-observability.json'

@@ -1,13 +1,16 @@
 // The `sluice:` block of serverless.yml: what is the same for all scenarios. Serverless checks it against this schema.
 
+import { type KeyValueScheme, keyValueClients } from '../lib/compiler/key-value.ts'
 import { type Compression, compressions } from '../lib/connectors/kafka/records.ts'
 import { type SecurityMode, securityModes } from '../lib/connectors/kafka/security.ts'
 
-/** How function and mapping get in at the brokers (lib/connectors/kafka/README.md). */
+/** How function and mapping get in at the brokers (access.ts, lib/connectors/kafka/README.md). */
 export interface KafkaAccess {
   readonly security?: SecurityMode
   /** ARN of a secret with name and password, or with a client certificate. */
   readonly secret?: unknown
+  /** ARN of a secret whose `certificate` is the authority of the brokers' certificates, where that is no public one. */
+  readonly authority?: unknown
   /** ARN of the key that encrypts it: MSK takes only secrets with a key of one's own. */
   readonly secretKey?: unknown
   readonly compression?: Compression
@@ -15,33 +18,48 @@ export interface KafkaAccess {
 
 export interface SluiceSettings {
   readonly kafka?: KafkaAccess
-  /** ARN of the MSK cluster: a text or an intrinsic (Ref, Fn::ImportValue, …). */
+  /** ARN of the MSK cluster, provisioned or serverless: a text or an intrinsic (Ref, Fn::ImportValue, …). Or `self-managed`. */
   readonly cluster: unknown
   readonly bootstrapServers: unknown
+  /** `3.9`, `4.1`: versions differ in what they need. */
+  readonly kafkaVersion?: string
   readonly redis?: unknown
+  /** Where CloudFormation alone knows the URL of `redis`: its scheme, for which the functions are built. Default: that of the URL, or `redis`. */
+  readonly redisScheme?: KeyValueScheme
   readonly deadLetterTopic?: string
   /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
   readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
   readonly dashboards?: boolean
   /** `derived`: AWS keeps away what the rules drop for sure, judged by the value alone. Default `none`: the function sees every record. */
   readonly filterPatterns?: 'derived' | 'none'
+  /** `level`: from which on lines are written. `sample`: one record in so many is told with what became of it (0: none). */
+  readonly logs?: { readonly level?: (typeof logLevels)[number]; readonly sample?: number }
+  /** The producer's trace (W3C's `traceparent`) goes on in the outputs, and X-Ray samples invocations. */
+  readonly tracing?: boolean
   readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
 }
 
 const intrinsic = { type: 'object', minProperties: 1, maxProperties: 1 } as const
 const intrinsicOr = (text: object) => ({ anyOf: [{ type: 'string', ...text }, intrinsic] })
 
+const secretArn = '^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$'
+/** Those of the logger. */
+const logLevels = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const
+
 export const settingsSchema = {
   type: 'object',
   properties: {
-    cluster: intrinsicOr({ pattern: '^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+$' }),
+    cluster: intrinsicOr({ pattern: '^(arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+|self-managed)$' }),
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
+    kafkaVersion: { type: 'string', pattern: '^[0-9]+\\.[0-9]+' },
+    redisScheme: { enum: Object.keys(keyValueClients) },
     redis: intrinsicOr({ pattern: '^(rediss?|upstash\\+https?|ignite)://.+$' }),
     kafka: {
       type: 'object',
       properties: {
         security: { enum: securityModes },
-        secret: intrinsicOr({ pattern: '^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$' }),
+        secret: intrinsicOr({ pattern: secretArn }),
+        authority: intrinsicOr({ pattern: secretArn }),
         secretKey: intrinsicOr({ pattern: '^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$' }),
         compression: { enum: compressions },
       },
@@ -63,6 +81,12 @@ export const settingsSchema = {
     },
     dashboards: { type: 'boolean' },
     filterPatterns: { enum: ['derived', 'none'] },
+    logs: {
+      type: 'object',
+      properties: { level: { enum: logLevels }, sample: { type: 'integer', minimum: 0 } },
+      additionalProperties: false,
+    },
+    tracing: { type: 'boolean' },
     vpc: {
       type: 'object',
       properties: {
@@ -76,18 +100,3 @@ export const settingsSchema = {
   required: ['cluster', 'bootstrapServers'],
   additionalProperties: false,
 } as const
-
-/** The function's part of it. */
-export function kafkaEnvironment({ security, secret, compression }: KafkaAccess = {}): Readonly<Record<string, unknown>> {
-  return {
-    ...(security !== undefined && { SLUICE_KAFKA_SECURITY: security }),
-    ...(secret !== undefined && { SLUICE_KAFKA_SECRET: secret }),
-    ...(compression !== undefined && { SLUICE_KAFKA_COMPRESSION: compression }),
-  }
-}
-
-/** The mapping's part: it takes the secret for SCRAM-SHA-512 or a client certificate; IAM, TLS and plaintext it finds out by itself. */
-export function mappingAccess({ security, secret }: KafkaAccess = {}): readonly object[] {
-  const type = { 'sasl-scram-512': 'SASL_SCRAM_512_AUTH', tls: 'CLIENT_CERTIFICATE_TLS_AUTH' }[security as string]
-  return type === undefined || secret === undefined ? [] : [{ Type: type, URI: secret }]
-}

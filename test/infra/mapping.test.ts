@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
-import { esmSettingsOf, mappingProblems, mappingResource, mappingWarnings, sharedGroups } from '../../infra/mapping.ts'
+import { kafkaEnvironment, mappingAccess } from '../../infra/access.ts'
+import {
+  esmSettingsOf,
+  mappingProblems,
+  mappingResource,
+  mappingWarnings,
+  pollerGroupProblems,
+  sharedGroups,
+} from '../../infra/mapping.ts'
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
-import { kafkaEnvironment, mappingAccess } from '../../infra/settings.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
 import { templateProblems } from './template-schema.ts'
 
 const cluster = 'arn:aws:kafka:eu-central-1:123456789012:cluster/main/uuid-1'
-const place = { cluster, functionId: 'OffersLambdaFunction', dependsOn: ['OffersRole'] }
+const place = { source: { EventSourceArn: cluster }, functionId: 'OffersLambdaFunction', dependsOn: ['OffersRole'] }
 
 function scenario(settings: object = {}, functionSettings: object = {}): Scenario {
   return {
@@ -132,10 +139,10 @@ test.each<[string, object, object, readonly string[]]>([
 })
 
 test.each<[string, object, readonly string[]]>([
-  ['batches of 4,000', { batchSize: 4000 }, []],
+  ['batches of 4,000', { batchSize: 4000, maximumBatchingWindow: 5 }, []],
   [
     'batches of 10,000',
-    { batchSize: 10_000 },
+    { batchSize: 10_000, maximumBatchingWindow: 5 },
     [
       'Batches of 10000 are full only where values have 347 bytes or fewer, since an invocation takes 6 MB; a smaller "batchSize" says what happens',
     ],
@@ -145,6 +152,20 @@ test.each<[string, object, readonly string[]]>([
     { startingPosition: 'LATEST' },
     [
       'With "startingPosition: LATEST" the records of the minutes in which the mapping is made are lost; TRIM_HORIZON, which is the default, reads them',
+    ],
+  ],
+  [
+    'a window of 0',
+    { maximumBatchingWindow: 0 },
+    [
+      'With "maximumBatchingWindow: 0" a quiet topic pays for an invocation per record or two; left out it is 500 ms, to which a mapping, once it has another window, comes back only by being made anew',
+    ],
+  ],
+  [
+    'batches of 1,000 within 500 ms',
+    { batchSize: 1000 },
+    [
+      'Batches of 1000 fill within AWS\' window of 500 ms only from 2000 records a second on; "maximumBatchingWindow" makes it longer',
     ],
   ],
   [
@@ -165,6 +186,18 @@ test('two scenarios with one consumer group are refused', () => {
   ])
   expect(sharedGroups(settings)).toEqual([
     'functions/a.yml and functions/c.yml have one consumer group, "mine", which must be unique among mappings: change "consumerGroupId"',
+  ])
+})
+
+test('pollers of one group stay within what AWS takes', () => {
+  const mappings = (count: number, config: object) =>
+    Array.from({ length: count }, () => esmSettingsOf(scenario({ provisionedPollerConfig: config })))
+  expect(pollerGroupProblems([...mappings(10, {}), ...mappings(5, { pollerGroupName: 'other' })])).toEqual([])
+  expect(pollerGroupProblems(mappings(11, {}))).toEqual([
+    'the mappings of poller group "sluice" have 2200 pollers at most, and AWS takes 2000 in a group: lower "maximumPollers" (200 where it is left out), or give some another "pollerGroupName"',
+  ])
+  expect(pollerGroupProblems(mappings(101, { maximumPollers: 1 }))).toEqual([
+    'poller group "sluice" has 101 mappings, and AWS takes 100: give some another "pollerGroupName"',
   ])
 })
 
@@ -213,12 +246,13 @@ const secretKey = 'arn:aws:kms:eu-central-1:123456789012:key/1'
 
 test('one secret serves the logins of function and mapping, and the role may read it', () => {
   const login = { security: 'sasl-scram-512', secret, secretKey, compression: 'zstd' } as const
-  expect(kafkaEnvironment(login)).toEqual({
+  expect(kafkaEnvironment({ cluster, bootstrapServers: 'b:9096', kafka: login })).toEqual({
     SLUICE_KAFKA_SECURITY: 'sasl-scram-512',
     SLUICE_KAFKA_SECRET: secret,
     SLUICE_KAFKA_COMPRESSION: 'zstd',
   })
-  const place = { cluster, functionId: 'F', dependsOn: [], access: mappingAccess(login) }
+  const access = mappingAccess({ cluster, bootstrapServers: 'b:9096', kafka: login })
+  const place = { source: { EventSourceArn: cluster }, functionId: 'F', dependsOn: [], access }
   expect(mappingResource(esmSettingsOf(scenario()), place)).toMatchObject({
     Properties: { SourceAccessConfigurations: [{ Type: 'SASL_SCRAM_512_AUTH', URI: secret }] },
   })
@@ -228,20 +262,6 @@ test('one secret serves the logins of function and mapping, and the role may rea
     { Sid: 'Secret', Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [secret] },
     { Sid: 'SecretKey', Effect: 'Allow', Action: ['kms:Decrypt'], Resource: [secretKey] },
   ])
-})
-
-test.each([
-  ['nothing set', undefined, {}, []],
-  ['IAM, which needs no secret', { security: 'msk-iam' }, { SLUICE_KAFKA_SECURITY: 'msk-iam' }, []],
-  [
-    'a client certificate',
-    { security: 'tls', secret },
-    { SLUICE_KAFKA_SECURITY: 'tls', SLUICE_KAFKA_SECRET: secret },
-    [{ Type: 'CLIENT_CERTIFICATE_TLS_AUTH', URI: secret }],
-  ],
-] as const)('the way in: %s', (_, settings, environment, access) => {
-  expect(kafkaEnvironment(settings)).toEqual(environment)
-  expect(mappingAccess(settings)).toEqual(access)
 })
 
 test('an output topic is listed once, in file order', () => {
