@@ -26,6 +26,7 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
       clientId: `sluice.${plan.scenario}`,
       security: securityFrom(env),
       compression: compressionFrom(env),
+      delivery: plan.delivery,
     }),
     stores: {
       ...(connect.redis && {
@@ -38,6 +39,7 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
     },
     log: powertoolsLog(plan),
     deadLetterTopic: deadLetterTopicOf(plan, env),
+    partialResponse: env['SLUICE_PARTIAL_RESPONSE'] === 'on',
     ...(metrics !== undefined && { metrics }),
   }
 }

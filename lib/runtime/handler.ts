@@ -5,6 +5,7 @@ import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
 import { type Claim, Commit, fencedForGood } from './commit.ts'
+import { createDeadLetterLog, type DeadLetterLog } from './dead-letter-log.ts'
 import { decode, type PartitionBatch, readEvent } from './decode.ts'
 import { type Emission, emit } from './emit.ts'
 import { enrich } from './enrich.ts'
@@ -33,6 +34,8 @@ export interface World {
   readonly observe?: (decided: Decided) => void
   /** Only what is committed is counted as dropped, emitted or a dead letter. */
   readonly metrics?: MetricsPort
+  /** At-least-once: the mapping has ReportBatchItemFailures. Without it Lambda would take returned failures for success. */
+  readonly partialResponse?: boolean
 }
 
 export interface Decided {
@@ -58,11 +61,16 @@ export function createHandler(plan: Plan, world: World) {
       const deadline: Deadline = { remainingMs: () => context.getRemainingTimeInMillis() }
       const batches = readEvent(event, plan)
       for (const { records } of batches) world.metrics?.count('records', records.length)
+      const deadLetters = createDeadLetterLog(plan, world.log)
+      const invocation: Invocation = { plan, world, commit, lookups, deadline, deadLetters }
       let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
-      while (open.length > 0) open = await decideAndCommit(open, { plan, world, commit, lookups, deadline })
-      // An empty list is success in every mode of the mapping. Failures are thrown, never returned: the batch comes again, and
-      // what is committed skips itself (event-source-mapping.md, section 3).
-      return { batchItemFailures: [] }
+      const failed: FailedWork[] = []
+      try {
+        while (open.length > 0) open = await nextRound(open, failed, invocation)
+      } finally {
+        deadLetters.end()
+      }
+      return responseTo(failed, batches.length, invocation)
     })
 }
 
@@ -73,24 +81,67 @@ interface Work {
   readonly rounds: number
 }
 
+interface FailedWork {
+  readonly batch: PartitionBatch
+  readonly error: unknown
+}
+
 interface Invocation {
   readonly plan: Plan
   readonly world: World
   readonly commit: Commit
   readonly lookups: ContainerLookups
   readonly deadline: Deadline
+  readonly deadLetters: DeadLetterLog
 }
 
-/** One round over partitions; gives those that must be decided once more. Throws if the batch has to come again. */
-async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<readonly Work[]> {
+/**
+ * Exactly once, failures are thrown, never returned: the batch comes again, and what is committed skips itself. At least once nothing skips
+ * itself, so that partitions that failed are told apart where the mapping hears it (event-source-mapping.md, section 3).
+ */
+async function nextRound(open: readonly Work[], failed: FailedWork[], invocation: Invocation): Promise<readonly Work[]> {
+  const { plan, world } = invocation
+  const tellsApart = plan.delivery === 'at-least-once' && world.partialResponse === true
+  const { again, failures } = await decideAndCommit(open, invocation).catch(error => {
+    if (!tellsApart) throw error
+    return { again: [], failures: open.map(({ batch }) => ({ batch, error: error as unknown })) }
+  })
+  if (failures.length > 0 && !tellsApart) throw failures[0]!.error
+  failed.push(...failures)
+  return again
+}
+
+/** An empty list is success in every mode of the mapping. A partition that failed is named from its first record on: nothing of it was done. */
+function responseTo(failed: readonly FailedWork[], partitionCount: number, { plan, world }: Invocation): KafkaBatchResponse {
+  // All of them: as good as thrown, and an alarm sees it.
+  if (failed.length > 0 && failed.length === partitionCount) throw failed[0]!.error
+  for (const { error } of failed) tellFailure(error, plan, world)
+  return {
+    batchItemFailures: failed.flatMap(({ batch }) =>
+      batch.records.map(({ offset }) => ({ itemIdentifier: { partition: batch.mapKey, offset } })),
+    ),
+  }
+}
+
+interface Round {
+  /** To be decided once more. */
+  readonly again: readonly Work[]
+  readonly failures: readonly FailedWork[]
+}
+
+/** One round over partitions. Throws if all of them have to come again. */
+async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<Round> {
   const claims = await Promise.all(open.map(work => claimTodo(work, invocation)))
   const emissions = await decide(claims, invocation)
   stopAboveShare(emissions, invocation.plan)
-  // All settle before the first error is thrown: a partition that could commit has committed, and no transaction stays open.
+  // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
   const outcomes = await Promise.allSettled(claims.map(claim => write(claim, emissions, invocation)))
-  const failed = outcomes.find(outcome => outcome.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return outcomes.flatMap(outcome => (outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : []))
+  return {
+    again: outcomes.flatMap(outcome => (outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : [])),
+    failures: outcomes.flatMap((outcome, c) =>
+      outcome.status === 'rejected' ? [{ batch: claims[c]!.batch, error: outcome.reason as unknown }] : [],
+    ),
+  }
 }
 
 interface ClaimedWork extends Work {
@@ -219,21 +270,9 @@ async function write(claimed: ClaimedWork, emissions: readonly Emission[], invoc
   return undefined
 }
 
-function report(emissions: readonly Emission[], { plan, world }: Invocation): void {
+function report(emissions: readonly Emission[], { world, deadLetters }: Invocation): void {
   if (world.metrics !== undefined) countCommitted(emissions, world.metrics)
-  for (const { record, failure } of emissions) {
-    if (failure === undefined) continue
-    const { topic, partition, offset } = record
-    world.log.warn(`[${failure.reason}] ${plan.scenario}: ${coordinatesOf(record)} became a dead letter: ${failure.message}`, {
-      id: failure.reason,
-      scenario: plan.scenario,
-      topic,
-      partition,
-      offset,
-      at: failure.at,
-      retry: 'never',
-    })
-  }
+  for (const { record, failure } of emissions) if (failure !== undefined) deadLetters.tell(record, failure)
 }
 
 function countCommitted(emissions: readonly Emission[], metrics: MetricsPort): void {
@@ -256,20 +295,23 @@ function countCommitted(emissions: readonly Emission[], metrics: MetricsPort): v
 /** Guards against skipping what was never decided: each needs a human (event-source-mapping.md 4.5, 4.6). */
 const positionGuards: ReadonlySet<string> = new Set(['position-beyond-end', 'kafka-unstable-progress'])
 
-function logFailures(plan: Plan, { log, metrics }: World) {
+function logFailures(plan: Plan, world: World) {
   return {
-    after: () => metrics?.flush(),
+    after: () => world.metrics?.flush(),
     onError: (request: { error: unknown }) => {
-      const error = request.error
-      const id = error instanceof RetryableError ? error.id : 'unexpected'
-      metrics?.count('failed', 1)
-      metrics?.count(`failed.${id}`, 1)
-      if (positionGuards.has(id)) metrics?.count('positionGuard', 1)
-      metrics?.flush()
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
-      log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
+      tellFailure(request.error, plan, world)
+      world.metrics?.flush()
     },
   }
+}
+
+function tellFailure(error: unknown, plan: Plan, { log, metrics }: World): void {
+  const id = error instanceof RetryableError ? error.id : 'unexpected'
+  metrics?.count('failed', 1)
+  metrics?.count(`failed.${id}`, 1)
+  if (positionGuards.has(id)) metrics?.count('positionGuard', 1)
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
+  log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
 }
 
 function coordinatesOf({ topic, partition, offset }: SourceRecord): string {
