@@ -1,147 +1,78 @@
-// Look-ups from Redis (and Valkey) over TCP or TLS, by ioredis: one pipeline per call. Strings go by GET and not by MGET, which answers a
-// hash or a set under the key as if nothing were there; hashes by HMGET of the declared fields.
-import { Redis, ReplyError } from 'ioredis'
-import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
-import type { Deadline, LookupPort, LookupRequest } from '../runtime/ports.ts'
-import { TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+// Look-ups from Redis and Valkey over TCP or TLS: one pipeline per call, in a cluster one per node, all at once. Strings go by GET and not by
+// MGET, which answers a hash or a set under the key as if nothing were there; hashes by HMGET of the declared fields.
+import { type LookupAnswer, type LookupCommand, WrongKind } from '../plan/plan.ts'
+import type { LookupPort } from '../runtime/ports.ts'
+import { timeoutOf } from './patience.ts'
+import { targetOf } from './redis/address.ts'
+import { createRedisClient } from './redis/client.ts'
+import { bulk, type Command } from './redis/commands.ts'
+import { redisFailure } from './redis/failure.ts'
+import { NotText, type Reply, ReplyError } from './redis/replies.ts'
 
 export interface RedisConfig {
-  /** redis://[user:password@]host:port[/database] or rediss://… */
+  /** redis://[[user]:password@]host[:port][/database] or rediss://…; a cluster's is that of any of its nodes. */
   readonly url: string
   readonly scenario: string
   /** Authorities to trust beside Node's, in PEM. */
   readonly ca?: string
 }
 
-const advice =
-  'If connections fail from the start, check that Redis runs there and that the security group admits its port; ElastiCache and MemoryDB with encryption in transit want rediss://.'
-// Measured with 2.18: its answers come to the wrong requests, so nothing that it says may be believed.
-const igniteAdvice =
-  'It closes connections at the greeting, as Apache Ignite does, whose Redis protocol mixes up answers: if Ignite runs there, write ignite://host:10800/CACHE.'
-
 /** Connects at the first look-up and again whenever the connection is gone. */
 export function connectRedis({ url, scenario, ca }: RedisConfig): LookupPort {
-  const address = addressOf(url)
-  const client = new Redis(url, {
-    lazyConnect: true,
-    // Bounded in all directions: whoever waits is told within the deadline, and the mapping delivers the batch again.
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: true,
-    connectTimeout: 2000,
-    retryStrategy: () => null,
-    autoResubscribe: false,
-    ...(ca !== undefined && { tls: { ca } }),
-  })
-  let lastError: Error | undefined
-  let greeted = false
-  // Without a listener ioredis prints to the console; the failing call carries the cause.
-  client.on('error', (error: Error) => {
-    lastError = error
-  })
-  client.on('connect', () => {
-    greeted = true
-  })
-
-  return { lookupMany, close }
-
-  async function lookupMany(
-    requests: readonly LookupRequest[],
-    deadline: Deadline,
-  ): Promise<readonly (readonly LookupAnswer[])[]> {
-    const timeoutMs = timeoutOf(deadline)
-    const keyCount = requests.reduce((count, request) => count + request.keys.length, 0)
-    if (keyCount === 0) return requests.map(() => [])
-    const noAnswer = (error: unknown, otherAdvice = advice) =>
-      unanswered(error, {
-        store: 'redis',
-        scenario,
-        keyCount,
-        address,
-        timeoutMs,
-        advice: otherAdvice,
-        ...(error instanceof ReplyError && { reason: replyCode(error as Error) }),
-      })
-    const startedMs = performance.now()
-    for (let attempt = 1; ; attempt++) {
-      const remainingMs = timeoutMs - (performance.now() - startedMs)
-      const fresh = client.status !== 'ready'
-      try {
-        const connected = await within(remainingMs, connect()).catch((error: unknown) => new NotConnected(error))
-        if (connected instanceof NotConnected) {
-          client.disconnect()
-          const { cause } = connected
-          // The server took the connection and closed it without a word of its own.
-          const closed = greeted && !(cause instanceof TimeUp) && !(lastError instanceof ReplyError)
-          throw noAnswer(cause instanceof TimeUp ? cause : (lastError ?? cause), closed ? igniteAdvice : advice)
+  const client = createRedisClient(targetOf(url, ca), `sluice.${scenario}`)
+  return {
+    async lookupMany(requests, deadline) {
+      const timeoutMs = timeoutOf(deadline)
+      const commands: Command[] = []
+      for (const { command, keys, members } of requests) {
+        const { head, tail } = partsOf(command)
+        for (let k = 0; k < keys.length; k++) {
+          const key = keys[k]!
+          commands.push({ text: head + bulk(key) + (members === undefined ? tail : bulk(members[k]!)), key })
         }
-        const replies = await within(Math.max(1, timeoutMs - (performance.now() - startedMs)), send(requests))
+      }
+      if (commands.length === 0) return requests.map(() => [])
+      try {
+        // Reading may be done twice.
+        const replies = await client.exchange(commands, { timeoutMs, repeatable: true })
         let next = 0
-        return requests.map(request => request.keys.map(() => answerOf(request, replies[next++])))
+        return requests.map(({ command, keys }) => keys.map(() => answerOf(command, replies[next++]!)))
       } catch (error) {
-        // Answers of an abandoned pipeline would come on this connection: it must not be used again.
-        if (!(error instanceof ReplyError)) client.disconnect()
-        // A connection that the other side closed while the function was frozen shows it only now; look-ups may be asked twice.
-        if (fresh || attempt === 2 || error instanceof TimeUp || error instanceof ReplyError) throw noAnswer(error)
+        throw redisFailure(error, { scenario, keyCount: commands.length, address: client.address, timeoutMs })
       }
-    }
-  }
-
-  async function send(requests: readonly LookupRequest[]): Promise<readonly [Error | null, unknown][]> {
-    const pipeline = client.pipeline()
-    for (const { command, keys, members } of requests) {
-      for (let k = 0; k < keys.length; k++) {
-        if (command.kind === 'hash') pipeline.hmget(keys[k]!, ...command.fields)
-        else if (command.kind === 'string') pipeline.get(keys[k]!)
-        else if (command.kind === 'member') pipeline.sismember(keys[k]!, members![k]!)
-        else throw new Error(`Redis has no look-ups of the kind "${command.kind}"`)
-      }
-    }
-    return (await pipeline.exec()) ?? []
-  }
-
-  function answerOf(request: LookupRequest, reply: [Error | null, unknown] | undefined): LookupAnswer {
-    if (reply === undefined) throw new Error('no reply')
-    const [error, value] = reply
-    if (error === null) return request.command.kind === 'member' ? value === 1 : (value as LookupAnswer)
-    // WRONGTYPE is the data's fault; everything else (LOADING, READONLY, NOAUTH, a closed socket) is the store's.
-    if (error instanceof ReplyError && error.message.startsWith('WRONGTYPE')) return new WrongKind('another kind of data')
-    throw error
-  }
-
-  async function connect(): Promise<void> {
-    if (client.status === 'ready') return
-    if (client.status === 'wait' || client.status === 'end' || client.status === 'close') {
-      lastError = undefined
-      greeted = false
-      await client.connect()
-    } else
-      await new Promise<void>((resolve, reject) =>
-        client.once('ready', resolve).once('close', () => reject(lastError ?? new Error('the connection was closed'))),
-      )
-  }
-
-  async function close(): Promise<void> {
-    client.disconnect()
+    },
+    close: async () => client.close(),
   }
 }
 
-class NotConnected {
-  readonly cause: unknown
-  constructor(cause: unknown) {
-    this.cause = cause
+/** What stands before and after the key. */
+function partsOf(command: LookupCommand): { readonly head: string; readonly tail: string } {
+  switch (command.kind) {
+    case 'string':
+      return { head: `*2\r\n${bulk('GET')}`, tail: '' }
+    case 'hash':
+      return { head: `*${2 + command.fields.length}\r\n${bulk('HMGET')}`, tail: command.fields.map(bulk).join('') }
+    case 'member':
+      return { head: `*3\r\n${bulk('SISMEMBER')}`, tail: '' }
+    default:
+      throw new Error(`Redis has no look-ups of the kind "${command.kind}"`)
   }
 }
 
-/** `WRONGPASS`, `NOAUTH`, `LOADING`: the first word alone, since the rest of a reply may quote what was sent. */
-function replyCode(error: Error): string {
-  return /^[A-Z]+\b/.exec(error.message)?.[0] ?? 'an error of the server'
+function answerOf(command: LookupCommand, reply: Reply): LookupAnswer {
+  if (typeof reply === 'string' || reply === null) {
+    if (command.kind === 'string') return reply
+  } else if (reply instanceof ReplyError) {
+    // WRONGTYPE is the data's fault; everything else (LOADING, NOPERM, CLUSTERDOWN) is the store's.
+    if (reply.code === 'WRONGTYPE') return new WrongKind('another kind of data')
+    throw reply
+  } else if (reply instanceof NotText) {
+    if (command.kind === 'string') return notText
+  } else if (Array.isArray(reply)) {
+    if (command.kind === 'hash' && reply.length === command.fields.length)
+      return reply.some(text => text instanceof NotText) ? notText : (reply as readonly (string | null)[])
+  } else if (command.kind === 'member') return reply === 1
+  throw new Error(`a look-up of the kind "${command.kind}" has an answer of another kind`)
 }
 
-/** Host and port, without the password that a URL may carry. */
-function addressOf(url: string): string {
-  try {
-    return new URL(url).host
-  } catch {
-    return 'the address in SLUICE_REDIS (not a redis:// URL)'
-  }
-}
+const notText = new WrongKind('bytes that are not UTF-8')
