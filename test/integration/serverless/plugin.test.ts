@@ -60,7 +60,7 @@ describe('the service, offline and without credentials', () => {
   test('package writes a function with log group, role and mapping', async () => {
     const { code, output } = await service.serverless(['package'])
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
-    expect(output).toMatch(/telecom-campaign: \d+ KB \(ioredis \d+, .*\), \d+ ms of CPU to load/)
+    expect(output).toMatch(/telecom-campaign: \d+ KB \(sluice \d+, .*\), \d+ ms of CPU to load/)
     zips = zipsOf(service)
     const resources = service.resources()
     const of = (type: string) =>
@@ -187,6 +187,101 @@ test.each([
   const { code, output } = await service.serverless(['package'])
   expect(code).toBe(1)
   expect(output).toMatch(message)
+})
+
+test('stages differ by parameters, as everywhere in Serverless', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+    .replace(/cluster: .*/, 'cluster: ${param:cluster}\n  kafka: { security: msk-iam }')
+    .replace(/bootstrapServers: .*/, 'bootstrapServers: ${param:brokers}')
+    .replace('sluice:\n', 'sluice:\n  alarms: ${param:alarms}\n')
+  writeFileSync(
+    file,
+    `${text}
+params:
+  default: { cluster: 'arn:aws:kafka:eu-central-1:123456789012:cluster/test/1-s1', brokers: 'test:9098', alarms: false }
+  prod:
+    cluster: 'arn:aws:kafka:eu-central-1:123456789012:cluster/prod/2-7'
+    brokers: 'prod:9098'
+    alarms: { lag: 500 }
+`,
+  )
+  const packaged = async (...args: readonly string[]) => {
+    const { code, output } = await service.serverless(['package', ...args])
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    const resources = service.resources()
+    const mapping = Object.values(resources).find(({ Type }) => Type === 'AWS::Lambda::EventSourceMapping')!
+    const lambda = resources['TelecomDashcampaignLambdaFunction']!.Properties
+    return { cluster: mapping.Properties['EventSourceArn'], name: lambda['FunctionName'], environment: lambda['Environment'] }
+  }
+  expect(await packaged()).toMatchObject({
+    cluster: 'arn:aws:kafka:eu-central-1:123456789012:cluster/test/1-s1',
+    name: 'sluice-dev-telecom-campaign',
+    environment: { Variables: { SLUICE_KAFKA: 'test:9098', SLUICE_KAFKA_SECURITY: 'msk-iam' } },
+  })
+  expect(await packaged('--stage', 'prod')).toMatchObject({
+    cluster: 'arn:aws:kafka:eu-central-1:123456789012:cluster/prod/2-7',
+    name: 'sluice-prod-telecom-campaign',
+    environment: { Variables: { SLUICE_KAFKA: 'prod:9098' } },
+  })
+  const nested = JSON.parse(readFileSync(service.path('.serverless/sluice-observability.json'), 'utf8')) as Template
+  expect(nested.Resources['TelecomDashcampaignAlarmLag']!.Properties['Threshold']).toBe(500)
+})
+
+test('a self-managed cluster, a login, one log line in 100 and tracing arrive in the template', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const secret = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:login-AbCdEf'
+  const text = readFileSync(file, 'utf8').replace(
+    /cluster: .*/,
+    `cluster: self-managed
+  kafka: { security: sasl-scram-512, secret: '${secret}', authority: { Ref: Authority } }
+  logs: { level: WARN, sample: 100 }
+  tracing: true`,
+  )
+  writeFileSync(
+    file,
+    `${text}\nresources: { Resources: { Authority: { Type: 'AWS::SecretsManager::Secret', Properties: { SecretString: '{}' } } } }\n`,
+  )
+  const { code, output } = await service.serverless(['package'])
+  expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+  const resources = service.resources()
+  expect(resources['TelecomDashcampaignLambdaFunction']!.Properties).toMatchObject({
+    TracingConfig: { Mode: 'Active' },
+    Environment: {
+      Variables: {
+        SLUICE_KAFKA_SECURITY: 'sasl-scram-512',
+        SLUICE_KAFKA_SECRET: secret,
+        SLUICE_KAFKA_CA: {
+          'Fn::Sub': ['{{resolve:secretsmanager:${secret}:SecretString:certificate}}', { secret: { Ref: 'Authority' } }],
+        },
+        POWERTOOLS_LOG_LEVEL: 'WARN',
+        SLUICE_LOG_SAMPLE: '100',
+        SLUICE_TRACING: 'on',
+      },
+    },
+  })
+  const mapping = Object.entries(resources).find(([id]) => id.startsWith('TelecomDashcampaignTrigger'))![1].Properties
+  expect(mapping['SelfManagedEventSource']).toEqual({
+    Endpoints: { KafkaBootstrapServers: ['b-1.sluice.example:9092', 'b-2.sluice.example:9092'] },
+  })
+  const policies = JSON.stringify(resources['TelecomDashcampaignRole']!.Properties['Policies'])
+  expect(policies).toContain('xray:PutTraceSegments')
+  expect(policies).not.toContain('kafka-cluster:')
+  expect(templateProblems(templateOf(service))).toEqual([])
+})
+
+test('a login that the cluster cannot have is refused before the deploy, and a surprise is told', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('sluice:\n', 'sluice:\n  kafka: { security: sasl-plain }\n'))
+  const refused = await service.serverless(['package'])
+  expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('MSK has no "security: sasl-plain": it takes')])
+  writeFileSync(file, text.replace('sluice:\n', "sluice:\n  kafkaVersion: '3.8'\n"))
+  const told = await service.serverless(['package'])
+  expect([told.code, told.output]).toEqual([0, expect.stringContaining('Kafka 3.8 has the classic group coordinator')])
 })
 
 test('of a cluster that CloudFormation knows, ARNs are put together there', async () => {
