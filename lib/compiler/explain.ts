@@ -50,6 +50,10 @@ function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): read
       return stage.decisions.map(planned => ({ step: 'decide', names: planned.decision.name, detail: decisionDetail(planned) }))
     case 'filter':
       return [{ step: 'filter', names: stage.conditions.map(conditionName).join(', '), detail: '' }]
+    case 'settle':
+      return []
+    case 'write':
+      return [{ step: 'write', names: stage.entries.map(({ name }) => name).join(', '), detail: '1 script per partition' }]
     case 'fetch':
       return [
         {

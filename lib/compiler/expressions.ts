@@ -266,7 +266,12 @@ export type Code = ((checked: Checked) => string) & {
 }
 
 function templateStatements(template: Template, code: Code): string {
-  return `return ${mayBeMissing(template) ? optionalTemplateCode(template, code) : templateCode(template, code)}`
+  return `return ${templateExpression(template, code)}`
+}
+
+/** A JavaScript expression that gives the text; undefined where a hole is missing. */
+export function templateExpression(template: Template, code: Code): string {
+  return mayBeMissing(template) ? optionalTemplateCode(template, code) : templateCode(template, code)
 }
 
 function templateCode(template: Template, code: Code): string {

@@ -18,6 +18,8 @@ import {
   kindFound,
   lookupMissing,
   missingField,
+  placeOf,
+  rawItem,
   read,
   recordOf,
   textOfBytes,
@@ -25,11 +27,35 @@ import {
 } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
 import { findEach, itemKey, requestKey, tableKey } from '../plan/keys.ts'
-import type { Columns, Header, LookupAnswer, LookupElements, LookupPlan, Plan, SinkPlan, Step } from '../plan/plan.ts'
-import type { Decision, Enricher, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
+import {
+  type CapPlan,
+  type Columns,
+  type Header,
+  type LookupAnswer,
+  type LookupElements,
+  type LookupPlan,
+  type Plan,
+  type SinkPlan,
+  type StatePlan,
+  type Step,
+  unset,
+} from '../plan/plan.ts'
+import type { Cap, Decision, Enricher, Remember, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
 import { interpretDecision } from './decision-interpreter.ts'
 import { decodeJson, decodeText } from './interpreted-decoder.ts'
-import { type Condition, commandOf, fetchedEnrichers, type Planning, storeOf } from './planning.ts'
+import {
+  type Condition,
+  commandOf,
+  type Demand,
+  entriesReadBy,
+  entriesThatDoubt,
+  fetchedEnrichers,
+  type Planning,
+  rememberEntries,
+  type Stage,
+  signatureOf,
+  storeOf,
+} from './planning.ts'
 
 /** The same plan, interpreted. */
 export function interpretedPlan(planning: Planning): Plan {
@@ -50,16 +76,36 @@ export function interpretedPlan(planning: Planning): Plan {
       ...(source.key && { decodeKey: (bytes: Uint8Array | null) => decodeKey(source.key!, bytes) }),
       ...(source.headers && { decodeHeaders: (headers: readonly Header[]) => decodeHeaders(source.headers!, headers) }),
     },
-    lookups: fetchedEnrichers(scenario).map(enricher => world.lookup(enricher, planning)),
+    lookups: [
+      ...fetchedEnrichers(scenario).map(enricher => world.lookup(enricher, planning)),
+      ...rememberEntries(scenario).map(entry => world.entryLookup(entry, planning)),
+    ],
     steps: planning.stages.map((stage): Step => {
       switch (stage.kind) {
-        case 'fetch':
-          return { kind: 'fetch', lookups: stage.lookups.map(({ enricher }) => fetchedEnrichers(scenario).indexOf(enricher)) }
+        case 'fetch': {
+          const enrichers = fetchedEnrichers(scenario)
+          const entries = rememberEntries(scenario)
+          return {
+            kind: 'fetch',
+            lookups: [
+              ...stage.lookups.map(({ enricher }) => enrichers.indexOf(enricher)),
+              ...stage.entries.map(({ entry }) => enrichers.length + entries.indexOf(entry)),
+            ],
+          }
+        }
+        case 'settle':
+          return {
+            kind: 'settle',
+            entries: stage.entries.map(entry => rememberEntries(scenario).indexOf(entry)),
+            judge: (columns, i) => world.settle(columns, i, stage, planning),
+          }
+        case 'write':
+          return { kind: 'write' }
         case 'filter':
           return {
             kind: 'filter',
             names: stage.conditions.map(({ name }) => name),
-            run: columns => world.filter(columns, stage.conditions),
+            run: columns => world.filter(columns, stage.conditions, planning),
           }
         case 'decide':
           return { kind: 'decide', names: stage.decisions.map(({ decision }) => decision.name), run: () => undefined }
@@ -72,11 +118,12 @@ export function interpretedPlan(planning: Planning): Plan {
       stage.kind === 'filter'
         ? stage.conditions.map(condition => ({
             name: condition.name,
-            verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i),
+            verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i, planning),
           }))
         : [],
     ),
     valueCount: 0,
+    ...(scenario.state.length > 0 && { state: world.state() }),
   }
 }
 
@@ -113,12 +160,110 @@ class Interpreted {
     this.#scenario = scenario
   }
 
-  filter(columns: Columns, conditions: readonly Condition[]): void {
-    for (let i = 0; i < columns.recordCount; i++) {
-      for (const condition of conditions) {
-        if ((columns.status[i]! & 1) !== 0) continue
-        judge(columns, i, condition.name, this.verdict(condition, columns, i))
-      }
+  filter(columns: Columns, conditions: readonly Condition[], planning: Planning): void {
+    for (let i = 0; i < columns.recordCount; i++) this.#judge(columns, i, conditions, planning)
+  }
+
+  #judge(columns: Columns, i: number, conditions: readonly Condition[], planning: Planning): void {
+    for (const condition of conditions) {
+      if ((columns.status[i]! & 1) !== 0) return
+      const doubting = entriesThatDoubt(condition, planning)
+      const waits = entriesReadBy(condition.name, planning).some(e => {
+        const { before, when } = columns.remembered[e]!
+        return doubting.includes(e) ? when[i] === undefined : before[i] === unset
+      })
+      if (!waits) judge(columns, i, condition.name, this.verdict(condition, columns, i, planning))
+    }
+  }
+
+  settle(columns: Columns, i: number, { entries, conditions }: Stage & { kind: 'settle' }, planning: Planning): void {
+    const all = rememberEntries(this.#scenario)
+    const settled = entries.map(entry => ({ entry, column: columns.remembered[all.indexOf(entry)]! }))
+    for (const { entry, column } of settled) {
+      const { name, when } = entry
+      if (when !== undefined)
+        column.when[i] = this.#guarded(`when of state ${name}`, () => this.#expression(when, columns, i, {}) as boolean)
+    }
+    this.#judge(columns, i, conditions, planning)
+    for (const { entry, column } of settled) {
+      if (entry.when === undefined) column.when[i] = columns.status[i] === 0
+      const when = column.when[i]
+      column.after[i] = when === true ? this.#left(entry, column.before[i], columns, i) : when === false ? undefined : when
+    }
+  }
+
+  #left({ name, fields, set }: Remember, before: unknown, columns: Columns, i: number): object | Failure {
+    return this.#guarded(`set of state ${name}`, () => {
+      const kept = read(before) as Readonly<Record<string, unknown>>
+      return objectOf(
+        [...fields.keys()].map(field => {
+          const member = set.find(entry => entry.name === field)
+          return [field, member === undefined ? kept[field] : (this.#value(member.value, columns, i) ?? undefined)] as const
+        }),
+      )
+    })
+  }
+
+  entryLookup({ name, key }: Remember, planning: Planning): LookupPlan {
+    const planned = planning.stages
+      .flatMap(stage => (stage.kind === 'fetch' ? stage.entries : []))
+      .find(({ entry }) => entry.name === name)
+    return {
+      name,
+      store: 'state',
+      command: { kind: 'hash', fields: ['base', 'head', 'at', 'tp'] },
+      key: (columns, i) => this.#guarded(`key of state ${name}`, () => this.#template(key, columns, i)),
+      needed: (columns, i) => planned !== undefined && this.#isNeeded(planned, columns, i),
+      decode: (answer, asked) => rawItem(name, answer, asked),
+      missing: () => undefined,
+      onError: 'retry',
+      timeoutMs: undefined,
+      cacheMs: 0,
+    }
+  }
+
+  state(): StatePlan {
+    const { state } = this.#scenario
+    const remember = rememberEntries(this.#scenario)
+    const firstLookup = fetchedEnrichers(this.#scenario).length
+    return {
+      remember: remember.map(({ name, fields, type }, e) => {
+        const nothing = () => objectOf([...fields].map(([field, declared]) => [field, declared.default] as const))
+        return {
+          name,
+          lookup: firstLookup + e,
+          encode: value => jsonOf(type, value, true),
+          decode: (text, key) =>
+            text === null
+              ? nothing()
+              : (decodeJsonLookup(
+                  name,
+                  text,
+                  key,
+                  (json, path) => decodeJson(type, json, path) as ReturnType<Plan['source']['decodeEvent']>,
+                  nothing,
+                ) as object | Failure),
+        }
+      }),
+      caps: state.flatMap(entry => (entry.kind === 'cap' ? [this.#cap(entry)] : [])),
+      signature: signatureOf(remember),
+    }
+  }
+
+  #cap({ name, key, limit, when, member, take, withinMs, sharedBy }: Cap): CapPlan {
+    const part = <T>(word: string, compute: () => T) => this.#guarded(`${word} of state ${name}`, compute)
+    const units = (word: string, checked: Checked, columns: Columns, i: number) =>
+      part(word, () => BigInt(this.#expression(checked, columns, i, {}) as number | bigint))
+    return {
+      name,
+      when: (columns, i) => when === undefined || part('when', () => this.#expression(when, columns, i, {}) as boolean),
+      key: (columns, i) => part('key', () => this.#template(key, columns, i)),
+      limit: (columns, i) => units('limit', limit, columns, i),
+      ...(member && { member: (columns: Columns, i: number) => part('member', () => this.#template(member, columns, i)) }),
+      ...(take && { take: (columns: Columns, i: number) => units('take', take, columns, i) }),
+      place: placeOf,
+      withinMs,
+      sharedBy,
     }
   }
 
@@ -142,21 +287,21 @@ class Interpreted {
         member: (columns: Columns, i: number, element?: unknown) =>
           this.#guarded(at, () => this.#template(lookup.member, columns, i, elements(element))),
       }),
-      needed: (columns, i) => {
-        if (planned === undefined) return false
-        if (planned.onDroppedSinks.length > 0) return columns.status[i] !== 3
-        if (planned.byFilters) return (columns.status[i]! & 1) === 0
-        return (
-          columns.status[i] === 0 &&
-          (planned.gates === undefined || planned.gates.some(sink => this.#when(sink, columns, i) === true))
-        )
-      },
+      needed: (columns, i) => planned !== undefined && this.#isNeeded(planned, columns, i),
       decode: (answer, key) => decodeAnswer(enricher, answer, key, missing, { kind: 'object', fields }),
       missing,
       onError,
       timeoutMs,
       cacheMs,
     }
+  }
+
+  #isNeeded({ onDroppedSinks, byFilters, gates, keptAlive }: Demand, columns: Columns, i: number): boolean {
+    const status = columns.status[i]!
+    if (onDroppedSinks.length > 0) return status !== 3
+    if (keptAlive !== undefined && status === 1) return !keptAlive.includes(columns.droppedBy[i]!)
+    if (byFilters) return (status & 1) === 0
+    return status === 0 && (gates === undefined || gates.some(sink => this.#when(sink, columns, i) === true))
   }
 
   #key({ name, lookup }: Enricher, columns: Columns, i: number, elements: Elements): string | undefined | Failure {
@@ -259,10 +404,14 @@ class Interpreted {
     return undefined
   }
 
-  verdict(condition: Condition, columns: Columns, i: number): unknown {
+  verdict(condition: Condition, columns: Columns, i: number, planning: Planning): unknown {
+    const doubt = entriesThatDoubt(condition, planning)
+      .map(e => columns.remembered[e]!.when[i])
+      .find(when => when instanceof Failure)
+    if (doubt !== undefined) return doubt
     const value = this.#guarded(`filter ${condition.name}`, () => this.#valueOf(condition.name, columns, i))
     if (condition.kind === 'filter') return value
-    return condition.kind === 'found' ? isFound(value) : isRequired(value)
+    return condition.kind === 'found' ? isFound(value, condition.name) : isRequired(value)
   }
 
   #when(sink: Sink, columns: Columns, i: number): unknown {
@@ -286,6 +435,10 @@ class Interpreted {
       case 'record':
         return recordOf(columns, i)
     }
+    const entry = rememberEntries(this.#scenario).findIndex(candidate => candidate.name === name)
+    if (entry >= 0) return read(columns.remembered[entry]!.before[i])
+    const cap = this.#scenario.state.filter(({ kind }) => kind === 'cap').findIndex(candidate => candidate.name === name)
+    if (cap >= 0) return columns.places[cap]![i]
     const lookup = fetchedEnrichers(this.#scenario).findIndex(enricher => enricher.name === name)
     if (lookup >= 0) return read(columns.lookups[lookup]![i])
     const table = this.#scenario.enrichers.find(enricher => enricher.name === name)

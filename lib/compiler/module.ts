@@ -2,10 +2,11 @@
 // surprises can be followed in it.
 import type { Checked } from '../language/checked.ts'
 import type { Field, Type } from '../language/types.ts'
-import type { Decision, Enricher, KeyAttribute, Scenario, Sink, Value, Variable } from '../scenario/scenario.ts'
+import type { Cap, Decision, Enricher, KeyAttribute, Remember, Scenario, Sink, Value, Variable } from '../scenario/scenario.ts'
 import { compileDecision } from './decision.ts'
 import { jsonDecoder, textDecode } from './decoder.ts'
 import {
+  type Code,
   checkedOf,
   elementLocal,
   expressionFunction,
@@ -15,6 +16,7 @@ import {
   type NameAccess,
   type NameTable,
   straightCode,
+  templateExpression,
   templateFunction,
   textFunction,
   textsFunction,
@@ -25,13 +27,19 @@ import {
   commandOf,
   type Demand,
   enricherReferences,
+  entriesReadBy,
+  entriesThatDoubt,
   fetchedEnrichers,
   type Planning,
   referencesOf,
+  rememberEntries,
   type Stage,
+  signatureOf,
   sinkReferences,
+  stateReferences,
   storeOf,
 } from './planning.ts'
+import { jsonCode } from './writer.ts'
 
 /** Modules that the generated one imports: real paths for the bundler. */
 export interface RunTimePaths {
@@ -53,7 +61,7 @@ import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
 import { Failure } from ${JSON.stringify(paths.failure)}
 import {
   decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, findEach, invalidLookup, isFound, isRequired, itemKey, join, judge, kindFound,
-  lookupMissing, missingField, notInEnum, read, recordOf, requestKey, tableKey, textOfBytes, wrongType,
+  lookupMissing, missingField, notInEnum, placeOf, rawItem, read, recordOf, requestKey, tableKey, textOfBytes, unitsOf, wrongType,
 } from ${JSON.stringify(paths.columns)}`
 
 // A parameter of key functions; no name of a scenario holds a blank.
@@ -78,7 +86,10 @@ class Generator {
   generate(paths: RunTimePaths): string {
     const { name, file, generation, delivery, stopAbove, source, sinks } = this.#scenario
     const decodeEvent = jsonDecoder(this.#module, source.event)
-    const lookups = fetchedEnrichers(this.#scenario).map(enricher => this.#lookup(enricher))
+    const lookups = [
+      ...fetchedEnrichers(this.#scenario).map(enricher => this.#lookup(enricher)),
+      ...this.#remember.map(entry => this.#entryLookup(entry)),
+    ]
     const steps = this.#planning.stages.map(stage => this.#step(stage))
     const conditions = this.#planning.stages.flatMap(stage =>
       stage.kind === 'filter'
@@ -88,6 +99,7 @@ class Generator {
         : [],
     )
     const emits = sinks.map(sink => this.#sink(sink))
+    const state = this.#state()
     const extras = [
       ...(source.key ? [`decodeKey: ${this.#keyDecoder(source.key)}`] : []),
       ...(source.headers ? [`decodeHeaders: ${this.#headersDecoder(source.headers)}`] : []),
@@ -116,7 +128,7 @@ export default {
   conditions: [
     ${conditions.join(',\n    ')}
   ],
-  valueCount: ${this.#valueCount},
+  valueCount: ${this.#valueCount},${state}
 }
 `
   }
@@ -147,6 +159,10 @@ export default {
       case 'record':
         return { code: 'recordOf(c, i)', mayFail: false }
     }
+    const entry = this.#remember.findIndex(candidate => candidate.name === name)
+    if (entry >= 0) return { code: `c.remembered[${entry}].before[i]`, column: `c.remembered[${entry}].before`, mayFail: true }
+    const cap = this.#caps.findIndex(candidate => candidate.name === name)
+    if (cap >= 0) return { code: `c.places[${cap}][i]`, column: `c.places[${cap}]`, mayFail: false }
     const lookup = fetchedEnrichers(this.#scenario).findIndex(enricher => enricher.name === name)
     if (lookup >= 0) return { code: `c.lookups[${lookup}][i]`, column: `c.lookups[${lookup}]`, mayFail: true }
     const table = this.#scenario.enrichers.find(enricher => enricher.name === name)
@@ -399,14 +415,20 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
 
   #demandOf(name: string): Demand {
     for (const stage of this.#planning.stages) {
-      const planned = stage.kind === 'fetch' ? stage.lookups.find(({ enricher }) => enricher.name === name) : undefined
+      if (stage.kind !== 'fetch') continue
+      const planned =
+        stage.lookups.find(({ enricher }) => enricher.name === name) ?? stage.entries.find(({ entry }) => entry.name === name)
       if (planned !== undefined) return planned
     }
-    return { byFilters: false, sinks: [], onDroppedSinks: [], gates: undefined }
+    return { byFilters: false, sinks: [], onDroppedSinks: [], gates: undefined, keptAlive: undefined }
   }
 
-  #needed({ byFilters, gates, onDroppedSinks }: Demand): string {
-    if (onDroppedSinks.length > 0) return `(c, i) => c.status[i] !== 3`
+  #needed({ byFilters, gates, onDroppedSinks, keptAlive }: Demand): string {
+    if (onDroppedSinks.length > 0 || keptAlive?.length === 0) return `(c, i) => c.status[i] !== 3`
+    if (keptAlive !== undefined) {
+      const final = this.#module.constant('final', `new Set(${JSON.stringify(keptAlive)})`)
+      return `(c, i) => (c.status[i] & 1) === 0 || (c.status[i] === 1 && !${final}.has(c.droppedBy[i]))`
+    }
     if (byFilters) return `(c, i) => (c.status[i] & 1) === 0`
     const whens = gates?.map(sink => `${this.#when(sink).call} === true`)
     return `(c, i) => c.status[i] === 0${whens === undefined || whens.length === 0 ? '' : ` && (${whens.join(' || ')})`}`
@@ -417,11 +439,19 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
   #step(stage: Stage): string {
     switch (stage.kind) {
       case 'fetch': {
-        const indexes = stage.lookups.map(({ enricher }) => fetchedEnrichers(this.#scenario).indexOf(enricher))
+        const enrichers = fetchedEnrichers(this.#scenario)
+        const indexes = [
+          ...stage.lookups.map(({ enricher }) => enrichers.indexOf(enricher)),
+          ...stage.entries.map(({ entry }) => enrichers.length + this.#remember.indexOf(entry)),
+        ]
         return `{ kind: 'fetch', lookups: [${indexes.join(', ')}] }`
       }
       case 'filter':
         return this.#filterStep(stage.conditions)
+      case 'settle':
+        return this.#settleStep(stage)
+      case 'write':
+        return `{ kind: 'write' }`
       case 'decide': {
         // A decision is computed where it is first read; this step does it for all records that will read it, straight after its inputs.
         const names = stage.decisions.map(({ decision }) => decision.name)
@@ -431,7 +461,9 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
           'decide',
           names,
           early ? '(c.status[i] & 1) === 0' : 'c.status[i] === 0',
-          kept.map(name => `    ${this.#access(name).code}`).join('\n'),
+          kept
+            .map(name => `    ${guarded(entriesReadBy(name, this.#planning).map(isThere), this.#access(name).code)}`)
+            .join('\n'),
         )
       }
     }
@@ -460,6 +492,13 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
     }
     const judgements = conditions.map(condition => {
       const name = JSON.stringify(condition.name)
+      const waits = this.#waits(condition)
+      if (waits.length > 0) {
+        return guarded(
+          waits,
+          `{\n      verdict = ${this.#verdict(condition)}\n      if (verdict !== true && judge(c, i, ${name}, verdict)) continue\n    }`,
+        )
+      }
       const straight = this.#straight(condition, local)
       if (straight === undefined)
         return `verdict = ${this.#verdict(condition)}\n    if (verdict !== true && judge(c, i, ${name}, verdict)) continue`
@@ -473,9 +512,7 @@ ${[...fields].map(([field, declared], index) => this.#textField(field, declared,
     const read = [...columns.values()]
     const failing = read.filter(({ mayFail }) => mayFail).map(found => `${found.local} instanceof Failure`)
     if (failing.length > 0) {
-      const verdicts = conditions.map(
-        condition => `  if (judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})) return`,
-      )
+      const verdicts = conditions.map(condition => `  ${this.#judgement(condition)}`)
       this.#module.add(`function ${run}_slow(c, i) {\n${verdicts.join('\n')}\n}`)
       judgements.unshift(`if (${failing.join(' || ')}) { ${run}_slow(c, i); continue }`)
     }
@@ -531,8 +568,137 @@ ${body}
   }
 
   #verdict(condition: Condition): string {
-    if (condition.kind === 'filter') return this.#access(condition.name).code
-    return `${condition.kind === 'found' ? 'isFound' : 'isRequired'}(${this.#access(condition.name).code})`
+    const { code } = this.#access(condition.name)
+    const found = condition.kind === 'found' ? `isFound(${code}, ${JSON.stringify(condition.name)})` : `isRequired(${code})`
+    const verdict = condition.kind === 'filter' ? code : found
+    // Nobody knows whether the record counts: what reads the entry, and is not needed to know it, fails with it.
+    return entriesThatDoubt(condition, this.#planning).reduceRight(
+      (rest, e) => `(${whenOf(e)} instanceof Failure ? ${whenOf(e)} : ${rest})`,
+      verdict,
+    )
+  }
+
+  /** A statement that returns where no other filter needs to look at the record. */
+  #judgement(condition: Condition): string {
+    const judged = `if (judge(c, i, ${JSON.stringify(condition.name)}, ${this.#verdict(condition)})) return`
+    return guarded(this.#waits(condition), judged)
+  }
+
+  // State ------------------------------------------------------------------------------------------------------------------------------
+
+  get #remember(): readonly Remember[] {
+    return rememberEntries(this.#scenario)
+  }
+
+  get #caps(): readonly Cap[] {
+    return this.#scenario.state.filter(entry => entry.kind === 'cap')
+  }
+
+  /** JavaScript conditions: what a condition waits for, since it is not known of every record at once. */
+  #waits(condition: Condition): readonly string[] {
+    const doubted = entriesThatDoubt(condition, this.#planning)
+    return entriesReadBy(condition.name, this.#planning).map(e =>
+      doubted.includes(e) ? `${whenOf(e)} !== undefined` : isThere(e),
+    )
+  }
+
+  #settleStep({ entries, conditions }: Stage & { kind: 'settle' }): string {
+    const settled = entries.map(entry => ({ entry, e: this.#remember.indexOf(entry) }))
+    const judge = this.#module.freeName(
+      'settle',
+      entries
+        .map(({ name }) => name)
+        .join('_')
+        .slice(0, 40),
+    )
+    const whens = settled.flatMap(({ entry, e }) => {
+      if (entry.when === undefined) return []
+      const when = expressionFunction(this.#module, entry.when, this.#names, `${entry.name}_when`, `when of state ${entry.name}`)
+      return [`${whenOf(e)} = ${when.call}`]
+    })
+    const verdicts = conditions.map(condition => this.#judgement(condition))
+    if (verdicts.length > 0) this.#module.add(`function ${judge}_filters(c, i) {\n  ${verdicts.join('\n  ')}\n}`)
+    const filters = verdicts.length === 0 ? [] : [`if ((c.status[i] & 1) === 0) ${judge}_filters(c, i)`]
+    const defaults = settled.flatMap(({ entry, e }) => (entry.when === undefined ? [`${whenOf(e)} = c.status[i] === 0`] : []))
+    const sets = settled.map(
+      ({ entry, e }) =>
+        `c.remembered[${e}].after[i] = ${whenOf(e)} === true ? ${this.#set(entry, e)} : ${whenOf(e)} === false ? undefined : ${whenOf(e)}`,
+    )
+    this.#module.add(`function ${judge}(c, i) {\n  ${[...whens, ...filters, ...defaults, ...sets].join('\n  ')}\n}`)
+    return `{ kind: 'settle', entries: [${settled.map(({ e }) => e).join(', ')}], judge: ${judge} }`
+  }
+
+  /** A call that gives what the record leaves: all fields, those not in `set` as they were. */
+  #set({ name, fields, set }: Remember, e: number): string {
+    const expressions = set.flatMap(({ value }) => checkedOf(value))
+    return generate(this.#module, expressions, this.#names, `${name}_set`, `set of state ${name}`, code => {
+      const left = [...fields.keys()].map(field => {
+        const member = set.find(entry => entry.name === field)
+        return [field, member === undefined ? `before[${JSON.stringify(field)}]` : memberCode(member.value, code)] as const
+      })
+      return `const before = c.remembered[${e}].before[i]
+  if (before instanceof Failure) return before
+  return ${objectLiteral(left)}`
+    }).call
+  }
+
+  #entryLookup({ name, key }: Remember): string {
+    const keyFunction = templateFunction(this.#module, key, this.#names, `${name}_key`, `key of state ${name}`)
+    const properties = [
+      `name: ${JSON.stringify(name)}`,
+      `store: 'state'`,
+      `command: { kind: 'hash', fields: ['base', 'head', 'at', 'tp'] }`,
+      `key: ${keyFunction.name}`,
+      `needed: ${this.#needed(this.#demandOf(name))}`,
+      `decode: (answer, key) => rawItem(${JSON.stringify(name)}, answer, key)`,
+      `missing: () => undefined`,
+      `onError: 'retry'`,
+      `timeoutMs: undefined`,
+      `cacheMs: 0`,
+    ]
+    return `{ ${properties.join(', ')} }`
+  }
+
+  #state(): string {
+    if (this.#scenario.state.length === 0) return ''
+    const firstLookup = fetchedEnrichers(this.#scenario).length
+    const remember = this.#remember.map(({ name, fields, type }, e) => {
+      const decode = this.#module.freeName('remembered', name)
+      const nothing = objectCode(fields, (_, field) => literalCode(field.default))
+      this.#module.add(`function ${decode}(text, key) {
+  if (text === null) return ${nothing}
+  return decodeJsonLookup(${JSON.stringify(name)}, text, key, ${jsonDecoder(this.#module, type)}, () => (${nothing}))
+}`)
+      const encode = `value => ${jsonCode(this.#module, type, 'value', 'declared')}`
+      return `{ name: ${JSON.stringify(name)}, lookup: ${firstLookup + e}, encode: ${encode}, decode: ${decode} }`
+    })
+    const caps = this.#caps.map(cap => this.#cap(cap))
+    return `
+  state: {
+    remember: [${remember.join(', ')}],
+    caps: [${caps.join(', ')}],
+    signature: ${JSON.stringify(signatureOf(this.#remember))},
+  },`
+  }
+
+  #cap({ name, key, limit, when, member, take, withinMs, sharedBy }: Cap): string {
+    const at = `state ${name}`
+    const made = (checked: Checked, part: string) =>
+      expressionFunction(this.#module, checked, this.#names, `${name}_${part}`, `${part} of ${at}`).name
+    const text = (template: Cap['key'], part: string) =>
+      templateFunction(this.#module, template, this.#names, `${name}_${part}`, `${part} of ${at}`).name
+    const properties = [
+      `name: ${JSON.stringify(name)}`,
+      `when: ${when === undefined ? '() => true' : made(when, 'when')}`,
+      `key: ${text(key, 'key')}`,
+      `limit: (c, i) => unitsOf(${made(limit, 'limit')}(c, i))`,
+      ...(member === undefined ? [] : [`member: ${text(member, 'member')}`]),
+      ...(take === undefined ? [] : [`take: (c, i) => unitsOf(${made(take, 'take')}(c, i))`]),
+      'place: placeOf',
+      `withinMs: ${withinMs}`,
+      `sharedBy: ${JSON.stringify(sharedBy)}`,
+    ]
+    return `{ ${properties.join(', ')} }`
   }
 
   // Sinks ------------------------------------------------------------------------------------------------------------------------------
@@ -678,6 +844,19 @@ function ${emit}_element(c, i, outputs, ${elementLocal(forEach.element)}) {\n  $
   }
 }
 
+const whenOf = (e: number): string => `c.remembered[${e}].when[i]`
+
+const isThere = (e: number): string => `c.remembered[${e}].before[i] !== unset`
+
+function guarded(conditions: readonly string[], statement: string): string {
+  return conditions.length === 0 ? statement : `if (${conditions.join(' && ')}) ${statement}`
+}
+
+function memberCode(value: Value, code: Code): string {
+  if (value.kind === 'null') return 'undefined'
+  return value.kind === 'template' ? templateExpression(value.template, code) : valueCode(value, code)
+}
+
 type Local = (variable: string, computed: GeneratedFunction) => string
 
 function objectCode(fields: ReadonlyMap<string, Field>, value: (index: number, field: Field) => string): string {
@@ -713,7 +892,7 @@ function emptyOutputs(decision: Decision): string {
 }
 
 /** How many places read a name: what is read more than once is kept. */
-function countUses({ enrichers, variables, filters, decisions, sinks }: Scenario): ReadonlyMap<string, number> {
+function countUses({ enrichers, state, variables, filters, decisions, sinks }: Scenario): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   const count = (names: readonly string[]) => {
     for (const name of new Set(names)) counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -726,6 +905,9 @@ function countUses({ enrichers, variables, filters, decisions, sinks }: Scenario
   }
   for (const { value } of variables) count(referencesOf(value))
   for (const { name, condition } of filters) count([...referencesOf(condition), name])
+  // A record is judged again when it is known what those before it left.
+  if (state.length > 0) count([...filters, ...decisions].map(({ name }) => name))
+  for (const entry of state) count(stateReferences(entry))
   for (const decision of decisions)
     count([
       ...decisionExpressions(decision).flatMap(referencesOf),

@@ -1,8 +1,22 @@
 // When each thing happens. The author writes what; references alone decide the order: filters run as soon as their inputs are known, all
 // look-ups that need not wait for each other share one round trip (scenario-format.md, Order of execution; `explain` prints the result).
 import type { Checked } from '../language/checked.ts'
+import type { Expr } from '../language/syntax.ts'
+import { describeType, type Type } from '../language/types.ts'
 import type { LookupCommand, LookupStore } from '../plan/plan.ts'
-import type { Decision, Enricher, Filter, ForEach, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
+import type {
+  Cap,
+  Decision,
+  Enricher,
+  Filter,
+  ForEach,
+  Remember,
+  Scenario,
+  Sink,
+  StateEntry,
+  Template,
+  Value,
+} from '../scenario/scenario.ts'
 
 export interface Planning {
   readonly scenario: Scenario
@@ -10,12 +24,22 @@ export interface Planning {
   readonly stages: readonly Stage[]
   /** Sequential round trips of a batch at most: the depth of the look-ups' dependencies. */
   readonly roundTrips: number
+  /** These names and all that they lead to. */
+  closure(names: readonly string[]): ReadonlySet<string>
 }
 
 export type Stage =
   | { readonly kind: 'decide'; readonly decisions: readonly PlannedDecision[] }
   | { readonly kind: 'filter'; readonly conditions: readonly Condition[] }
-  | { readonly kind: 'fetch'; readonly lookups: readonly PlannedLookup[] }
+  /** `entries`: remembered values that are read with the look-ups. */
+  | { readonly kind: 'fetch'; readonly lookups: readonly PlannedLookup[]; readonly entries: readonly PlannedEntry[] }
+  /**
+   * All that says what a record leaves is known: from here on every record sees what those before it left. `conditions` are judged for each,
+   * since those that read the entries have waited for it.
+   */
+  | { readonly kind: 'settle'; readonly entries: readonly Remember[]; readonly conditions: readonly Condition[] }
+  /** Caps are asked, and what is left for later records is stored. */
+  | { readonly kind: 'write'; readonly entries: readonly StateEntry[] }
 
 export interface PlannedDecision extends Demand {
   readonly decision: Decision
@@ -31,6 +55,10 @@ export interface PlannedLookup extends Demand {
   readonly enricher: Enricher
 }
 
+export interface PlannedEntry extends Demand {
+  readonly entry: Remember
+}
+
 /** Who needs a look-up or a decision. */
 export interface Demand {
   /** A filter does: it is there for every record that no filter has dropped yet. */
@@ -43,14 +71,27 @@ export interface Demand {
    * does not decide that (there is none, it needs the look-up itself, or it is asked for each element).
    */
   readonly gates: readonly Sink[] | undefined
+  /**
+   * A remember entry with a `when` of its own needs it for dropped records, too, but not for those that one of these filters dropped: its
+   * `when` names them. Undefined: nobody needs it for dropped records.
+   */
+  readonly keptAlive: readonly string[] | undefined
 }
 
 export function plan(scenario: Scenario): Planning {
   const graph = referenceGraph(scenario)
   const conditions = conditionsOf(scenario)
-  const filterNeeds = graph.closure(
-    conditions.flatMap(condition => (condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name])),
+  const conditionNeeds = conditions.flatMap(condition =>
+    condition.kind === 'filter' ? graph.refsOf(condition.name) : [condition.name],
   )
+  const remember = rememberEntries(scenario)
+  const caps = scenario.state.filter(entry => entry.kind === 'cap')
+  /** What must be known before it is known what a record leaves. */
+  const writeNeeds = new Map(
+    remember.map(entry => [entry, graph.closure([entry.name, ...leavingReferences(entry, conditionNeeds)])]),
+  )
+  const stateNeeds = [...remember.flatMap(entry => [...writeNeeds.get(entry)!]), ...caps.flatMap(capReferences)]
+  const filterNeeds = graph.closure([...conditionNeeds, ...stateNeeds])
   const sinkNeeds = new Map(scenario.sinks.map(sink => [sink, graph.closure(sinkReferences(sink))]))
   const demandOf = (name: string): Demand => {
     const leading = scenario.sinks.filter(sink => sinkNeeds.get(sink)!.has(name))
@@ -60,7 +101,14 @@ export function plan(scenario: Scenario): Planning {
       sinks,
       onDroppedSinks: leading.filter(sink => sink.onDropped),
       gates: sinks.every(sink => gates(sink, name)) ? sinks : undefined,
+      keptAlive: keptAlive(remember.filter(entry => entry.when !== undefined && writeNeeds.get(entry)!.has(name))),
     }
+  }
+  const filterNames = new Set(scenario.filters.map(filter => filter.name))
+  const keptAlive = (entries: readonly Remember[]): readonly string[] | undefined => {
+    if (entries.length === 0) return undefined
+    const named = entries.map(entry => conjuncts(entry.when!.tree).filter(name => filterNames.has(name)))
+    return named[0]!.filter(name => named.every(names => names.includes(name)))
   }
   const gates = (sink: Sink, name: string): boolean =>
     sink.when !== undefined && sink.forEach === undefined && !graph.closure(referencesOf(sink.when)).has(name)
@@ -74,11 +122,32 @@ export function plan(scenario: Scenario): Planning {
       .values()
       .every(needed => !graph.isFetchedOrDecided(needed) || done.has(needed))
   const allKnown = (names: readonly string[]): boolean => names.every(known)
+  const settled = new Set<string>()
+  // A key must be known for every record of the batch, not only for the first of those that share an entry.
+  const allSettled = (names: readonly string[]): boolean =>
+    allKnown(names) &&
+    graph
+      .closure(names)
+      .values()
+      .every(name => settled.has(name) || !remember.some(entry => entry.name === name))
   const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
 
   // The order in which `explain` looks for what comes next: decisions that somebody waits for, filters, fetches.
   for (;;) {
-    const filtersDone = judged.size === conditions.length
+    const settling = settlingEntries()
+    if (settling.length > 0) {
+      for (const { name } of settling) settled.add(name)
+      const decidesWrites = settling.some(entry => entry.when === undefined)
+      stages.push({
+        kind: 'settle',
+        entries: settling,
+        conditions: conditions.filter(
+          condition => decidesWrites || (isKnown(condition) && entriesOf(condition).some(name => settled.has(name))),
+        ),
+      })
+      continue
+    }
+    const filtersDone = judged.size === conditions.length && settled.size === remember.length
     const early = (demand: Demand) => demand.byFilters || demand.onDroppedSinks.length > 0
     const decisions = scenario.decisions
       .filter(decision => !done.has(decision.name) && allKnown(graph.refsOf(decision.name)))
@@ -89,27 +158,102 @@ export function plan(scenario: Scenario): Planning {
       for (const { decision } of decisions) done.add(decision.name)
       continue
     }
-    const ready = conditions.filter(
-      condition =>
-        !judged.has(condition) && (condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : known(condition.name)),
-    )
+    const ready = conditions.filter(condition => !judged.has(condition) && isKnown(condition))
     if (ready.length > 0) {
       stages.push({ kind: 'filter', conditions: ready })
       for (const condition of ready) judged.add(condition)
       continue
     }
     const lookups = fetchedEnrichers(scenario)
-      .filter(enricher => !done.has(enricher.name) && allKnown(graph.refsOf(enricher.name)))
+      .filter(enricher => !done.has(enricher.name) && allSettled(graph.refsOf(enricher.name)))
       .map(enricher => ({ enricher, ...demandOf(enricher.name) }))
       .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && gatesKnown(lookup)))
-    if (lookups.length > 0) {
-      stages.push({ kind: 'fetch', lookups })
+    const entries = remember
+      .filter(entry => !done.has(entry.name) && allSettled(graph.refsOf(entry.name)))
+      .map(entry => ({ entry, ...demandOf(entry.name) }))
+    if (lookups.length > 0 || entries.length > 0) {
+      stages.push({ kind: 'fetch', lookups, entries })
       for (const { enricher } of lookups) done.add(enricher.name)
+      for (const { entry } of entries) done.add(entry.name)
+      continue
+    }
+    if (scenario.state.length > 0 && filtersDone && !stages.some(stage => stage.kind === 'write')) {
+      stages.push({ kind: 'write', entries: scenario.state })
+      for (const { name } of caps) done.add(name)
       continue
     }
     break
   }
-  return { scenario, stages, roundTrips: stages.filter(stage => stage.kind === 'fetch').length }
+  // A look-up that needs an entry which needs the look-up: the analysis has refused it.
+  if (settled.size < remember.length) throw new Error(`what ${scenario.name} remembers needs what only later records could tell`)
+  const roundTrips = stages.filter(stage => stage.kind === 'fetch' || stage.kind === 'write').length
+  return { scenario, stages, roundTrips, closure: graph.closure }
+
+  function isKnown(condition: Condition): boolean {
+    return condition.kind === 'filter' ? allKnown(graph.refsOf(condition.name)) : known(condition.name)
+  }
+
+  function entriesOf(condition: Condition): readonly string[] {
+    const reached = graph.closure([condition.name])
+    return remember.flatMap(({ name }) => (reached.has(name) ? [name] : []))
+  }
+
+  /** Entries of which it is known what each record leaves, as soon as it is known what the records before it left. */
+  function settlingEntries(): readonly Remember[] {
+    let candidates = remember.filter(entry => !settled.has(entry.name) && allKnown([...writeNeeds.get(entry)!]))
+    for (;;) {
+      const together = new Set(candidates.map(({ name }) => name))
+      const left = candidates.filter(entry =>
+        remember.every(({ name }) => !writeNeeds.get(entry)!.has(name) || settled.has(name) || together.has(name)),
+      )
+      if (left.length === candidates.length) return left
+      candidates = left
+    }
+  }
+}
+
+/** In the order of `StatePlan.remember`. */
+export function rememberEntries({ state }: Scenario): readonly Remember[] {
+  return state.filter(entry => entry.kind === 'remember')
+}
+
+/** Indexes of the remember entries that a name leads to: it is not known of every record at once. */
+export function entriesReadBy(name: string, { scenario, closure }: Planning): readonly number[] {
+  const reached = closure([name])
+  return rememberEntries(scenario).flatMap((entry, e) => (reached.has(entry.name) ? [e] : []))
+}
+
+/**
+ * Of those, the entries whose `when` may fail and does not need the condition: where it fails nobody knows whether the record counts, so that
+ * the condition fails with it (state.md, section 4).
+ */
+export function entriesThatDoubt(condition: Condition, planning: Planning): readonly number[] {
+  const remember = rememberEntries(planning.scenario)
+  return entriesReadBy(condition.name, planning).filter(e => {
+    const { when } = remember[e]!
+    if (when === undefined || when.constant !== undefined) return false
+    return !planning.closure(referencesOf(when)).has(condition.name)
+  })
+}
+
+/** Names of an `&&` chain that are false alone: where one is, the whole is. */
+function conjuncts(tree: Expr): readonly string[] {
+  if (tree.kind === 'name') return [tree.name]
+  return tree.kind === 'binary' && tree.operator === '&&' ? [...conjuncts(tree.left), ...conjuncts(tree.right)] : []
+}
+
+function leavingReferences({ when, set }: Remember, conditionNeeds: readonly string[]): readonly string[] {
+  return [...(when === undefined ? conditionNeeds : referencesOf(when)), ...set.flatMap(({ value }) => referencesOf(value))]
+}
+
+/** What an entry's key refers to, and what it is judged by. */
+export function stateReferences(entry: StateEntry): readonly string[] {
+  if (entry.kind === 'cap') return capReferences(entry)
+  return [entry.key, entry.when, ...entry.set.map(({ value }) => value)].flatMap(referencesOf)
+}
+
+function capReferences({ key, limit, when, member, take }: Cap): readonly string[] {
+  return [key, limit, when, member, take].flatMap(referencesOf)
 }
 
 /** The stores that the scenario's look-ups ask. */
@@ -215,7 +359,8 @@ function referenceGraph(scenario: Scenario): ReferenceGraph {
   for (const { name, value } of scenario.variables) refs.set(name, referencesOf(value))
   for (const { name, condition } of scenario.filters) refs.set(name, referencesOf(condition))
   for (const decision of scenario.decisions) refs.set(decision.name, decisionReferences(decision))
-  const waits = new Set([...fetchedEnrichers(scenario), ...scenario.decisions].map(({ name }) => name))
+  for (const entry of scenario.state) refs.set(entry.name, entry.kind === 'cap' ? capReferences(entry) : referencesOf(entry.key))
+  const waits = new Set([...fetchedEnrichers(scenario), ...scenario.state, ...scenario.decisions].map(({ name }) => name))
 
   return { refsOf: name => refs.get(name) ?? [], closure, isFetchedOrDecided: name => waits.has(name) }
 
@@ -242,4 +387,25 @@ function decisionReferences(decision: Decision): readonly string[] {
     ...outputs,
     ...referencesOf(decision.forEach),
   ]
+}
+
+/** The remembered fields with their types, as the lock keeps them: what is stored under another type cannot be read. */
+export function signatureOf(remember: readonly Remember[]): string {
+  const typesOf = (fields: Remember['fields']) =>
+    Object.fromEntries([...fields].map(([field, { type }]) => [field, describeWhole(type)]))
+  return JSON.stringify(Object.fromEntries(remember.map(({ name, fields }) => [name, typesOf(fields)])))
+}
+
+// Without the dots that messages have.
+function describeWhole(type: Type): string {
+  switch (type.kind) {
+    case 'object':
+      return `{${[...type.fields].map(([name, field]) => `${name}${field.optional ? '?' : ''}:${describeWhole(field.type)}`).join(',')}}`
+    case 'list':
+      return `list<${describeWhole(type.element)}>`
+    case 'map':
+      return `map<${describeWhole(type.value)}>`
+    default:
+      return describeType(type)
+  }
 }

@@ -1,7 +1,8 @@
 // What generated code and the stages do with columns: make them, drop and fail records, read a value that may be a Failure.
 import { isUtf8 } from 'node:buffer'
 import { parseJsonTexts } from '../language/standard/conversion.ts'
-import { ExpressionFailure } from '../language/standard/values.ts'
+import { canonicalInt } from '../language/standard/integer.ts'
+import { ExpressionFailure, type Int } from '../language/standard/values.ts'
 import { Failure } from './failure.ts'
 
 export { findEach, itemKey, requestKey, tableKey } from './keys.ts'
@@ -25,6 +26,7 @@ export function createColumns(plan: Plan, records: readonly SourceRecord[]): Col
     values: Array.from({ length: plan.valueCount }, () => new Array(recordCount).fill(unset)),
     remembered: (plan.state?.remember ?? []).map(() => ({
       before: new Array(recordCount).fill(unset),
+      when: new Array(recordCount),
       after: new Array(recordCount),
     })),
     places: (plan.state?.caps ?? []).map(() => new Array(recordCount)),
@@ -120,18 +122,19 @@ function kindOf(found: unknown): string {
 
 /** A look-up that found nothing, where the scenario says drop or deadLetter. */
 export function lookupMissing(lookup: string, key: string | undefined): Failure {
-  return new Failure('lookup-missing', key ?? lookup, `look-up "${lookup}" found nothing`)
+  return new Failure('lookup-missing', key ?? lookup, `look-up "${lookup}" found nothing`, lookup)
 }
 
 /** A decision of which no row holds, where the scenario says drop or deadLetter. */
 export function decisionMissing(decision: string): Failure {
-  return new Failure('decision-missing', `decision ${decision}`, `no row of decision "${decision}" holds`)
+  return new Failure('decision-missing', `decision ${decision}`, `no row of decision "${decision}" holds`, decision)
 }
 
-/** The filter that `onMissing: drop` makes of a look-up or decision: false if it is missing, a Failure if it is broken. */
-export function isFound(value: unknown): boolean | Failure {
+/** The filter that `onMissing: drop` makes of a look-up or decision: false if it is missing, a Failure if it is broken, as by another that it reads and
+ * that is missing. */
+export function isFound(value: unknown, name: string): boolean | Failure {
   if (!(value instanceof Failure)) return true
-  return value.reason === 'lookup-missing' || value.reason === 'decision-missing' ? false : value
+  return value.missing === name ? false : value
 }
 
 /** The filter that `onMissing: deadLetter` makes: missing and broken both fail. */
@@ -192,4 +195,19 @@ export function decodeJsonKey(
 /** Undefined where the bytes are not UTF-8. */
 export function textOfBytes(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8') : undefined
+}
+
+/** What a remember entry's look-up answers, as it is; not a hash: somebody else has written there. */
+export function rawItem(entry: string, answer: LookupAnswer, key: string): unknown {
+  return Array.isArray(answer) ? answer : invalidLookup(entry, key, kindFound(answer))
+}
+
+/** Of a cap's limit or units: an int, or a decimal's scaled int. */
+export function unitsOf(value: Int | Failure): bigint | Failure {
+  return value instanceof Failure ? value : BigInt(value)
+}
+
+/** A place as expressions see it. */
+export function placeOf(number: bigint, used: bigint): object {
+  return { number: canonicalInt(number), used: canonicalInt(used) }
 }

@@ -22,9 +22,12 @@ export class Failure {
   readonly at: string
   /** One sentence without values of the record, since they are customers' data. */
   readonly message: string
-  constructor(reason: DeadLetterReason, at: string, message: string) {
+  /** Name of the look-up or decision that found nothing: what reads it fails with it, but is not missing itself. */
+  readonly missing: string | undefined
+  constructor(reason: DeadLetterReason, at: string, message: string, missing?: string) {
     this.reason = reason
     this.at = at
     this.message = message
+    this.missing = missing
   }
 }

@@ -68,11 +68,16 @@ export function tooManyElements(lookup: string, count: number): Failure {
 }
 
 /** What `forEach` gives: the list of what was found, or the first Failure that is not left out. */
-export function foundList(elements: readonly unknown[], found: readonly unknown[], { join, leavesOut }: LookupElements): unknown {
+export function foundList(
+  lookup: string,
+  elements: readonly unknown[],
+  found: readonly unknown[],
+  { join, leavesOut }: LookupElements,
+): unknown {
   const list: unknown[] = []
   for (const [e, value] of found.entries()) {
     if (!(value instanceof Failure)) list.push(join(value, elements[e]))
-    else if (!leavesOut || value.reason !== 'lookup-missing') return value
+    else if (!leavesOut || value.missing !== lookup) return value
   }
   return list
 }
@@ -81,5 +86,5 @@ export function foundList(elements: readonly unknown[], found: readonly unknown[
 export function findEach(lookup: string, elements: unknown, each: LookupElements, find: (element: unknown) => unknown): unknown {
   if (!Array.isArray(elements)) return elements
   if (elements.length > maxElements) return tooManyElements(lookup, elements.length)
-  return foundList(elements, elements.map(find), each)
+  return foundList(lookup, elements, elements.map(find), each)
 }

@@ -65,6 +65,8 @@ export interface Columns {
 export interface Remembered {
   /** The value before the record, as an object of its fields, or a Failure; `unset` until the records before it have been judged. */
   readonly before: unknown[]
+  /** Whether the record leaves something, true or false, or why nobody knows; undefined until it is judged. */
+  readonly when: (boolean | Failure | undefined)[]
   /** What the record leaves: an object of all fields, undefined for nothing, or the Failure of `when` or `set`. */
   readonly after: (object | Failure | undefined)[]
 }
@@ -108,7 +110,7 @@ export type Step =
   | { readonly kind: 'decide'; readonly names: readonly string[]; readonly run: (columns: Columns) => void }
   /**
    * Judges the records in order, each with what the records before it left. `judge` is called for a record once its `before` is there: it
-   * judges the filters that read these entries and fills `after`.
+   * judges the filters that read these entries and fills `when` and `after`.
    */
   | {
       readonly kind: 'settle'
@@ -128,10 +130,11 @@ export interface StatePlan {
 
 export interface RememberPlan {
   readonly name: string
-  /** Index of the look-up that reads it: a hash `base`, `head`, `at`, `tp` of store `state`; its `decode` gives the answer as it is. */
+  /**
+   * Index of the look-up that reads it: a hash `base`, `head`, `at`, `tp` of store `state`, whose key is the entry's own (the run time puts
+   * scenario, generation and entry before it) and whose `decode` gives the answer as it is. Key undefined: nothing is read or written.
+   */
   readonly lookup: number
-  /** Undefined: nothing is read or written. */
-  readonly key: (columns: Columns, i: number) => string | undefined | Failure
   /** JSON text of a value and back; null: nothing is remembered yet, all defaults. Failure: the store holds something else. */
   readonly encode: (value: object) => string
   readonly decode: (text: string | null, key: string) => object | Failure
@@ -141,7 +144,7 @@ export interface CapPlan {
   readonly name: string
   /** Whether the record asks; called only for records that passed all filters. */
   readonly when: (columns: Columns, i: number) => boolean | Failure
-  /** Undefined: the record does not ask. */
+  /** Without scenario, generation and name. Undefined: the record does not ask. */
   readonly key: (columns: Columns, i: number) => string | undefined | Failure
   /** Records, or units as a whole number of the smallest (hundredths of a `decimal(2)`). */
   readonly limit: (columns: Columns, i: number) => bigint | Failure

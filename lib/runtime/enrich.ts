@@ -219,7 +219,7 @@ function spread({ lookup, column, values, waiting, lists }: Fetch): void {
   for (let w = 0; w < waiting.length; w += 2) column[waiting[w]!] = values[waiting[w + 1]!]
   for (const { record, elements, found } of lists) {
     const all = found.map(one => (typeof one === 'number' ? values[one] : one.value))
-    column[record] = foundList(elements, all, lookup.each!)
+    column[record] = foundList(lookup.name, elements, all, lookup.each!)
   }
 }
 
