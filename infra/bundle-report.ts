@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** `129 KB (sluice 61, …), 40 ms of CPU to load`. `environment`: the function's, as far as it is known before the deploy. */
+/** `129 KB (sluice 90, …), 40 ms of CPU to load`. `environment`: the function's, as far as it is known before the deploy. */
 export async function bundleReport(
   serviceFolder: string,
   { code, contents }: { readonly code: Uint8Array; readonly contents: ReadonlyMap<string, number> },

@@ -8,7 +8,7 @@ import { storesOf } from '../lib/compiler/planning.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
 
-/** A cold start reads, parses and compiles every byte. The real build is minified; most of it is Powertools' logger, logins at Kafka are 18 KB. */
+/** A cold start reads, parses and compiles every byte. The real build is minified; a fifth of it is Powertools' logger, logins at Kafka are 18 KB. */
 const limitBytes = { real: 180_000, embedded: 150_000 } as const
 /** AWS's own client for DynamoDB, where a scenario looks items up. */
 const dynamoDbBytes = 480_000
