@@ -98,6 +98,25 @@ test('a change is deployed; the new code goes on where the old one ended', async
   expect(await outputs(2)).toEqual(['{"what":"large","amount":150}', '{"what":"huge","amount":200}'])
 })
 
+test('rollback brings back code, settings and what watches them; positions stay where they are', async () => {
+  const listed = await serverless('deploy', 'list')
+  const timestamps = [...listed.output.matchAll(/Timestamp: (\d+)/g)].map(([, timestamp]) => timestamp!)
+  expect(timestamps).toHaveLength(2)
+  const changed = aws.stack()!.Resources
+  const { code, output } = await serverless('rollback', '--timestamp', timestamps[0]!)
+  expect([code, output]).toEqual([0, expect.stringContaining('Service rolled back to timestamp')])
+  const codeOf = (resources: typeof changed) =>
+    Object.values(resources).find(({ Properties }) => Properties['FunctionName'] === functionName)!.Properties['Code']
+  expect(codeOf(aws.stack()!.Resources)).not.toEqual(codeOf(changed))
+  await restart()
+  await produce([{ id: 'gold', amount: 250 }])
+  expect(await outputs(3)).toEqual([
+    '{"what":"large","amount":150}',
+    '{"what":"huge","amount":200}',
+    '{"what":"large","amount":250}',
+  ])
+})
+
 test('deploy function changes code alone, and keeps the role of the stack', async () => {
   writeFileSync(service.path(`functions/${id}.yml`), scenario('vast'))
   const before = aws.functions.get(functionName)!
@@ -110,7 +129,7 @@ test('deploy function changes code alone, and keeps the role of the stack', asyn
   expect(after.properties['Environment']).toEqual(before.properties['Environment'])
   await restart()
   await produce([{ id: 'gold', amount: 300 }])
-  expect((await outputs(3)).at(-1)).toBe('{"what":"vast","amount":300}')
+  expect((await outputs(4)).at(-1)).toBe('{"what":"vast","amount":300}')
 })
 
 test('a template that CloudFormation refuses changes nothing', async () => {

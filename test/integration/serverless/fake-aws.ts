@@ -1,4 +1,4 @@
-// As much of AWS's API as `deploy`, `deploy function` and `remove` ask for, on loopback, reached by AWS_ENDPOINT_URL. It keeps what is uploaded,
+// As much of AWS's API as `deploy`, `deploy function`, `rollback` and `remove` ask for, on loopback, reached by AWS_ENDPOINT_URL. It keeps what is uploaded,
 // judges templates by AWS' own resource schemas, makes and changes stacks from them, nested ones as well, and knows each function's code and
 // settings, so that a test can run what was deployed. (moto refuses Kafka's ARNs in event source mappings.)
 import { createHash } from 'node:crypto'
@@ -103,6 +103,10 @@ export async function startFakeAws(): Promise<FakeAws> {
       return stack === undefined ? { status: 404 } : { status: 200, headers: { 'x-amz-bucket-region': 'eu-central-1' } }
     }
     const found = metadata.get(key)
+    if (request.method === 'GET' && objects.has(key)) {
+      const bytes = objects.get(key)!
+      return { status: 200, headers: { 'content-length': String(bytes.length) }, xml: bytes.toString('utf8') }
+    }
     if (request.method !== 'HEAD' || !objects.has(key) || found === undefined) return { status: 404 }
     return {
       status: 200,
