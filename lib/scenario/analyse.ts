@@ -14,8 +14,9 @@ import { readJsonSchema } from './json-schema.ts'
 import { untypedJson } from './literals.ts'
 import { createNames, givenNames } from './names.ts'
 import { createReport, type Report } from './report.ts'
-import type { Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
+import type { Cap, Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
 import { isTopicName, readSink, topicNeeds } from './sinks.ts'
+import { capDeclaration, declareState, readCap, readRemember, rememberDeclaration, type StateContext } from './state.ts'
 import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
 import { reportUsage } from './usage.ts'
 import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
@@ -76,6 +77,22 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
       return { type: found.decision.type }
     })
   }
+  const filters = readFilters(syntax.filters, context)
+  const states = syntax.state.map(entry => declareState(entry, report))
+  const caps = new Map<string, Cap>()
+  const stateContext: StateContext = { ...context, filters }
+  for (const declared of states) {
+    const { name } = declared.syntax
+    if (declared.kind !== 'cap') names.declare(name, 'remember', () => rememberDeclaration(declared))
+    else {
+      names.declare(name, 'cap', () => {
+        const cap = readCap(declared, stateContext)
+        if (cap === undefined) return { type: { kind: 'error' } }
+        caps.set(name.value, cap)
+        return capDeclaration(cap)
+      })
+    }
+  }
   // Asking for a name finds its type and checks what it stands for.
   for (const name of [...names.keys()]) names.get(name)
 
@@ -83,15 +100,16 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
   reportUnbuilt(syntax, report)
-  const filters = syntax.filters.map(filter => readFilter(filter, context))
+  const state = states.flatMap(declared => caps.get(declared.syntax.name.value) ?? readRemember(declared, stateContext) ?? [])
   const sinks: Sink[] = syntax.sinks.map(sink =>
-    readSink(sink, { ...context, sourceTopic: source.topic, filters: filters.map(filter => filter.condition) }),
+    readSink(sink, { ...context, sourceTopic: source.topic, filters: filters().map(filter => filter.condition) }),
   )
   // A name of two things would seem to need itself.
   const doubled = doubledNames(syntax)
   reportCycles(
     [...names.keys()],
-    uses.filter(use => !doubled.has(use.owner)),
+    // A round through a cap is told of by `reads-cap`.
+    uses.filter(use => !doubled.has(use.owner) && names.kindOf(use.owner) !== 'cap'),
     names,
     report,
   )
@@ -101,16 +119,16 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const parts = {
     source,
     enrichers: readEnrichers,
-    state: [],
+    state,
     variables: [...variables.values()],
-    filters,
+    filters: filters(),
     decisions: syntax.decisions.flatMap(({ name }) => decisions.get(name.value) ?? []),
     sinks,
   }
   const examples = readExamples(syntax.examples, parts, {
     report,
     clockReader: clockReader(uses),
-    known: new Set([...syntax.enrich, ...syntax.decisions].map(({ name }) => name.value)),
+    known: new Set([...syntax.enrich, ...syntax.state, ...syntax.decisions].map(({ name }) => name.value)),
   })
   if (!hasErrors(report.diagnostics)) {
     reportUsage(parts, uses, names, report)
@@ -144,8 +162,8 @@ function reportUnbuilt({ delivery }: ScenarioSyntax, report: Report): void {
   }
 }
 
-function doubledNames({ enrich, variables, filters, decisions }: ScenarioSyntax): ReadonlySet<string> {
-  const all = [...enrich, ...variables, ...filters, ...decisions].map(({ name }) => name.value)
+function doubledNames({ enrich, variables, filters, decisions, state }: ScenarioSyntax): ReadonlySet<string> {
+  const all = [...enrich, ...variables, ...filters, ...decisions, ...state].map(({ name }) => name.value)
   return new Set(all.filter((name, i) => all.indexOf(name) !== i))
 }
 
@@ -246,6 +264,21 @@ interface FilterContext {
   readonly scope: Scope
   readonly report: Report
   readonly uses: Use[]
+}
+
+/**
+ * A cap sees what the filters say, and is read when somebody first asks for its type: so the filters are read when they are first needed.
+ * While they are being read there are none; a filter that leads to a cap is told of by `reads-cap`.
+ */
+function readFilters(syntaxes: readonly NamedExpression[], context: FilterContext): () => readonly Filter[] {
+  let filters: readonly Filter[] | undefined
+  return () => {
+    if (filters === undefined) {
+      filters = []
+      filters = syntaxes.map(filter => readFilter(filter, context))
+    }
+    return filters
+  }
 }
 
 function readFilter({ name, value }: NamedExpression, context: FilterContext): Filter {

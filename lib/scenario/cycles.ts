@@ -137,6 +137,8 @@ const kindWords: Record<NameKind, string> = {
   filter: 'filter',
   enricher: 'enricher',
   decision: 'decision',
+  remember: 'state',
+  cap: 'cap',
   loop: '',
 }
 

@@ -304,7 +304,7 @@ function typeOf(syntax: EnricherSyntax, line: LookupLine, fields: ReadonlyMap<st
 }
 
 // `{a}{b}` is one text for ("x", "yz") and ("xy", "z"): two customers could share an entry.
-function reportKeyCollision(name: string, key: Template, scalar: ScalarText, report: Report): void {
+export function reportKeyCollision(name: string, key: Template, scalar: ScalarText, report: Report): void {
   for (let i = 1; i < key.parts.length; i++) {
     const first = key.parts[i - 1]!
     const second = key.parts[i]!

@@ -88,6 +88,7 @@ export const errors = {
   'reserved-name': { severity: 'error', text: '"{name}" cannot be a name: {reason}' },
   unused: { severity: 'warning', text: '{kind} "{name}" is never used' },
   'unread-field': { severity: 'warning', text: 'Field "{field}" of enricher "{enricher}" is never read' },
+  'unread-field/state': { severity: 'warning', text: 'Field "{field}" of state "{name}" is never read' },
 
   // Values.
   'expression-syntax': { severity: 'error', text: '{detail}' },
@@ -135,6 +136,13 @@ export const errors = {
 
   // State.
   'state-kind': { severity: 'error', text: 'State "{name}" needs either "fields" and "set" (remember) or "limit" (cap)' },
+  'state-kind/lacks': { severity: 'error', text: 'State "{name}", which remembers, needs "{key}"' },
+  'state-kind/other': { severity: 'error', text: 'State "{name}" remembers, and "{key}" belongs to a cap' },
+  'state-kind/first': {
+    severity: 'error',
+    text: 'Field "{field}" of state "{name}" needs a default or a "?", since at first nothing is remembered',
+  },
+  'state-kind/shared': { severity: 'error', text: 'Cap "{name}" cannot be shared, since it stands in the scenario itself' },
   'reads-cap': { severity: 'error', text: '{place} cannot read the cap "{cap}", since caps are asked after all else' },
   'caps-in-two-slots': {
     severity: 'error',

@@ -20,7 +20,7 @@ import type {
 import { nearest } from './suggestion.ts'
 import type { Entry, ExampleSyntax, Node } from './syntax.ts'
 
-export type ExampleSubject = Pick<Scenario, 'source' | 'enrichers' | 'filters' | 'decisions' | 'sinks'>
+export type ExampleSubject = Pick<Scenario, 'source' | 'enrichers' | 'state' | 'filters' | 'decisions' | 'sinks'>
 
 /** `clockReader`: words for what refers to `now`, if anything does. */
 export function readExamples(
@@ -64,8 +64,8 @@ interface Context {
   readonly isBroken: (name: string) => boolean
 }
 
-function isRead(name: string, { enrichers, decisions }: ExampleSubject): boolean {
-  return [...enrichers, ...decisions].some(part => part.name === name)
+function isRead(name: string, { enrichers, state, decisions }: ExampleSubject): boolean {
+  return [...enrichers, ...state, ...decisions].some(part => part.name === name)
 }
 
 // The default of `record.timestamp`: 2026-01-01T00:00:00Z.
@@ -113,17 +113,23 @@ function readGiven(
 ): { readonly given: Given; readonly hasTimestamp: boolean } {
   const { subject, report } = context
   const lookups = new Map<string, GivenLookup>()
+  const state = new Map<string, string>()
   let record: GivenRecord = {}
   let event: string | undefined
   let isEventMisspelt = false
   for (const { name, value } of entries) {
     const enricher = subject.enrichers.find(({ name: known, lookup }) => known === name.value && lookup.kind !== 'table')
+    const remembered = rememberEntries(subject).find(entry => entry.name === name.value)
     if (name.value === 'event') event = jsonTextOf(value, subject.source.event, 'event', report) ?? '{}'
     else if (name.value === 'record') record = readRecord(value, report)
     else if (enricher !== undefined && enricher.lookup.kind !== 'table')
       lookups.set(name.value, readLookup(value, enricher, report))
-    else if (!context.isBroken(name.value)) {
-      const suggestion = nearest(name.value, ['event', 'record', ...subject.enrichers.map(known => known.name)])
+    else if (remembered !== undefined) {
+      const json = jsonOf(value, remembered.type, { path: name.value, report, form: 'output', side: 'given' })
+      if (json !== undefined) state.set(name.value, jsonText(json))
+    } else if (!context.isBroken(name.value)) {
+      const known = [...subject.enrichers, ...rememberEntries(subject)].map(part => part.name)
+      const suggestion = nearest(name.value, ['event', 'record', ...known])
       isEventMisspelt ||= suggestion === 'event'
       report.add('example-name', { name: name.value }, name.range, { suggestion })
     }
@@ -139,10 +145,12 @@ function readGiven(
     headers: record.headers ?? [],
     timestampMs: record.timestampMs ?? defaultTimestampMs,
     lookups,
-    state: new Map<string, string>(),
+    state,
   }
   return { given, hasTimestamp: record.timestampMs !== undefined }
 }
+
+const rememberEntries = ({ state }: ExampleSubject) => state.filter(entry => entry.kind === 'remember')
 
 interface GivenRecord {
   timestampMs?: number
@@ -444,6 +452,7 @@ function readDroppedBy(node: Node, { subject, report, isBroken }: Context): stri
   const filters = [
     ...subject.filters.map(filter => filter.name),
     ...[...subject.enrichers, ...subject.decisions].filter(part => part.onMissing === 'drop').map(part => part.name),
+    ...subject.state.filter(entry => entry.kind === 'cap').map(cap => cap.name),
   ]
   const name = node.kind === 'scalar' ? node.scalar.text : undefined
   if (name !== undefined && (filters.includes(name) || isBroken(name))) return name

@@ -14,7 +14,7 @@ export interface Names extends ReadonlyMap<string, Declaration> {
   readonly metItself: () => boolean
 }
 
-export type NameKind = 'given' | 'variable' | 'filter' | 'enricher' | 'decision' | 'loop'
+export type NameKind = 'given' | 'variable' | 'filter' | 'enricher' | 'decision' | 'remember' | 'cap' | 'loop'
 
 /** What sluice itself provides. */
 export const givenNames = ['event', 'key', 'headers', 'now', 'scenario', 'record'] as const
@@ -64,6 +64,8 @@ const words: Record<NameKind, string> = {
   filter: 'a filter',
   enricher: 'an enricher',
   decision: 'a decision',
+  remember: 'what is remembered',
+  cap: 'a cap',
   loop: 'the element of a "forEach"',
 }
 

@@ -17,6 +17,7 @@ import type {
   ScenarioSyntax,
   SinkSyntax,
   SourceSyntax,
+  StateSyntax,
 } from './syntax.ts'
 import { readYaml } from './yaml.ts'
 
@@ -99,7 +100,7 @@ function scenarioSyntax(file: string, text: string, sections: Sections, top: Key
       functionSettings: top.get('function')?.value,
     }),
     source,
-    state: [],
+    state: sections.entries(top, 'state').map(entry => stateSyntax(sections, entry)),
     enrich: sections.entries(top, 'enrich').flatMap(entry => enricherSyntax(sections, entry) ?? []),
     variables: sections.entries(top, 'let').flatMap(named),
     filters: sections.entries(top, 'filter').flatMap(named),
@@ -202,6 +203,29 @@ function enricherSyntax(sections: Sections, { name, value: node }: Entry): Enric
       cacheMs: duration('cache'),
     }),
     range: node.range,
+  }
+}
+
+const stateSection = sectionAt('state')
+
+function stateSyntax(sections: Sections, { name, value: node }: Entry): StateSyntax {
+  const keys = sections.of(node)
+  const within = sections.scalar(keys, 'within')
+  const withinMs = within && durationMs(within.text)
+  return {
+    name,
+    range: node.range,
+    ...present({
+      key: sections.scalar(keys, 'key'),
+      fields: keys.get('fields')?.value,
+      when: sections.scalar(keys, 'when'),
+      set: keys.get('set')?.value,
+      limit: sections.scalar(keys, 'limit'),
+      withinMs: withinMs === undefined ? undefined : { value: withinMs, range: within!.range },
+      member: sections.scalar(keys, 'member'),
+      take: sections.scalar(keys, 'take'),
+      shared: sections.setting<boolean>(keys, 'shared', stateSection),
+    }),
   }
 }
 

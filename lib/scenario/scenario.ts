@@ -103,6 +103,8 @@ export interface Remember {
   readonly key: Template
   /** Each has a default or is optional, since nothing is remembered at first. */
   readonly fields: ReadonlyMap<string, Field>
+  /** Where each field is declared, for messages. */
+  readonly fieldRanges: ReadonlyMap<string, Range>
   readonly type: Type & { kind: 'object' }
   /** Which records write; undefined: those that pass all filters. Reads no cap. */
   readonly when: Checked | undefined

@@ -293,6 +293,41 @@ const sink: Section = {
   },
 }
 
+const state: Section = {
+  kind: 'section',
+  keys: {
+    key: { shape: expression, required: true, about: 'Whose state it is: an expression, or in quotes a text with holes.' },
+    fields: {
+      shape: { kind: 'fields' },
+      about: 'Remember: what is kept, with types; each optional (`lastAt?: timestamp`) or with a default (`near: int = 0`).',
+    },
+    set: {
+      shape: { kind: 'value' },
+      about: 'Remember: what a record leaves; a field that is not here keeps its value.',
+    },
+    when: {
+      shape: expression,
+      about: 'Which records write, or ask for a place; left out: those that pass the filters; `true`: all.',
+    },
+    limit: { shape: expression, about: 'Cap: at most so many records (or units) per key.' },
+    within: {
+      shape: { kind: 'duration', minimumMs: 1, maximumMs: 3650 * days, range: '1ms to 3650d' },
+      about: "Cap: counts the records of the last so much time, by the records' time; left out: for ever.",
+    },
+    member: { shape: expression, about: 'Cap: each member once; a second time is dropped.' },
+    take: { shape: expression, about: 'Cap: so many units (an int or a decimal) instead of one record.' },
+    shared: { shape: { kind: 'bool' }, about: 'Cap of a shared file: one for all scenarios that use the file.' },
+    of: {
+      shape: literal,
+      about: 'Another key of an entry, only read.',
+      notBuilt: {
+        what: 'Reading another key of remembered state ("of")',
+        instead: 'Let a scenario of that key write it to Redis by way of a topic, and look it up under "enrich".',
+      },
+    },
+  },
+}
+
 const step: Section = {
   kind: 'section',
   keys: {
@@ -336,12 +371,8 @@ export const scenarioFile: Section = {
     filter: { shape: { kind: 'names', word: 'a filter', element: expression }, about: 'Conditions that must all hold.' },
     decide: { shape: { kind: 'names', word: 'a decision', element: decision }, about: 'Decision tables and rules.' },
     state: {
-      shape: literal,
-      about: 'What a record leaves for later ones.',
-      notBuilt: {
-        what: 'What a record leaves for later ones ("state")',
-        instead: 'Let another system keep it in Redis, and look it up under "enrich".',
-      },
+      shape: { kind: 'names', word: 'a state', element: state },
+      about: 'What a record leaves for later ones: remembered values and caps.',
     },
     sinks: { shape: { kind: 'names', word: 'a sink', element: sink }, required: true, about: 'What goes out.' },
     function: {

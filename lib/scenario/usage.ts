@@ -2,11 +2,13 @@
 // that drops records for all sinks though only one reads it. Asked only where the file has no errors, since those hide references.
 import type { Names } from './names.ts'
 import type { Report } from './report.ts'
-import type { Decision, Enricher, Filter, Sink, Variable } from './scenario.ts'
+import type { Decision, Enricher, Filter, Sink, StateEntry, Variable } from './scenario.ts'
+import { writeOwner } from './state.ts'
 import { capitalized, type Use } from './values.ts'
 
 export interface UsedParts {
   readonly enrichers: readonly Enricher[]
+  readonly state: readonly StateEntry[]
   readonly variables: readonly Variable[]
   readonly filters: readonly Filter[]
   readonly decisions: readonly Decision[]
@@ -19,12 +21,28 @@ export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names
     part => part.name,
   )
   const sinkOwners = parts.sinks.map(sink => `sinks.${sink.name}`)
-  const used = reach([...filtering, ...sinkOwners], needs)
+  // A cap drops records, whether its number is read or not; what a remember entry writes counts only where somebody else reads it.
+  const caps = parts.state.flatMap(entry => (entry.kind === 'cap' ? [entry.name] : []))
+  const remember = parts.state.filter(entry => entry.kind === 'remember')
+  const writers = remember.map(entry => writeOwner(entry.name))
+  const roots = [...filtering, ...sinkOwners, ...caps]
+  const used = reach([...roots, ...writers], needs)
 
   for (const { name, range } of [...parts.enrichers, ...parts.variables, ...parts.decisions]) {
     if (used.has(name)) continue
     const notes = ['Remove it, or use it in a filter or a sink.']
     report.add('unused', { kind: capitalized(names.kindOf(name) ?? ''), name }, range, { notes })
+  }
+  for (const { name, range, fields, fieldRanges } of remember) {
+    const others = reach([...roots, ...writers.filter(writer => writer !== writeOwner(name))], needs)
+    if (!others.has(name)) {
+      report.add('unused', { kind: 'State', name }, range, { notes: ['Remove it, or use it in a filter or a sink.'] })
+      continue
+    }
+    for (const field of unreadFields(name, fields, uses)) {
+      const notes = ['It is written for nobody. Remove it, and what "set" gives it.']
+      report.add('unread-field/state', { field, name }, fieldRanges.get(field) ?? range, { notes })
+    }
   }
   for (const enricher of parts.enrichers) {
     if (used.has(enricher.name)) reportUnreadFields(enricher, uses, report)
@@ -68,9 +86,7 @@ function reportUnreadFields(enricher: Enricher, uses: readonly Use[], report: Re
     enricher.lookup.kind === 'table'
   )
     return
-  const paths = uses.flatMap(use => [...(use.checked.references.get(enricher.name) ?? [])])
-  if (paths.includes('')) return
-  const unread = [...enricher.fields.keys()].filter(field => !paths.some(path => path === field || path.startsWith(`${field}.`)))
+  const unread = unreadFields(enricher.name, enricher.fields, uses)
   // Where none is read, the look-up asks only whether something is there; that takes one field.
   const kept = unread.length === enricher.fields.size ? 1 : 0
   for (const field of unread.slice(kept)) {
@@ -78,6 +94,12 @@ function reportUnreadFields(enricher: Enricher, uses: readonly Use[], report: Re
     const notes = ['It is fetched and checked for every record. Remove it.']
     report.add('unread-field', { field, enricher: enricher.name }, range, { notes })
   }
+}
+
+function unreadFields(name: string, fields: ReadonlyMap<string, unknown>, uses: readonly Use[]): readonly string[] {
+  const paths = uses.flatMap(use => [...(use.checked.references.get(name) ?? [])])
+  if (paths.includes('')) return []
+  return [...fields.keys()].filter(field => !paths.some(path => path === field || path.startsWith(`${field}.`)))
 }
 
 function reportDropsForOneSink(parts: UsedParts, filtering: readonly string[], needs: Needs, report: Report): void {

@@ -69,6 +69,13 @@ export function readTemplate(scalar: ScalarText, place: Place): Template {
   }
 }
 
+/** A text: in quotes with holes, without an expression that prints as one. The place's `allowMissing` holds. */
+export function readText(scalar: ScalarText, place: Place): Template {
+  if (!scalar.quoted) return { parts: [readHole(scalar, place)], range: scalar.range, source: scalar.text }
+  reportExpressionInQuotes(scalar, place)
+  return readTemplate(scalar, place)
+}
+
 function readHole(scalar: ScalarText, place: Place): Checked {
   const { expected: _, ...rest } = place
   const checked = readExpression(scalar, rest)

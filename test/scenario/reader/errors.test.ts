@@ -30,7 +30,7 @@ test('warnings and hints are those that the format names', () => {
     Object.entries(errors)
       .filter(([, spec]) => spec.severity === severity)
       .map(([key]) => key)
-  expect(of('warning')).toEqual(['unused', 'unread-field', 'always-true'])
+  expect(of('warning')).toEqual(['unused', 'unread-field', 'unread-field/state', 'always-true'])
   expect(of('hint')).toEqual(['not-standard', 'key-collision', 'drop-for-one-sink', 'example-clock', 'not-covered'])
 })
 

@@ -143,7 +143,7 @@ describe('what is sure is told, and the rest goes on', () => {
   test.each([
     ['a trap of YAML in a section', `${head}filter: { a }b\n${tail}`, ['yaml-syntax']],
     ['a key that is there twice', `${head}let: { a: "1", a: "2" }\n${tail}`, ['yaml-duplicate']],
-    ['a section that is not built', `${head}state: {}\n${tail}`, ['not-built-yet']],
+    ['a key that is not built', `${head}state: { a: { key: event.id, of: b } }\n${tail}`, ['not-built-yet']],
     ['a section of another shape', `${head}filter: yes\n${tail}`, ['wrong-shape']],
     ['a missing key', head, ['missing-key']],
     ['a list in place of the file', '- a\n', ['wrong-shape']],
