@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePorts, type Service, sluiceFolder, startService, untilReady } from './process.ts'
@@ -196,16 +196,17 @@ class Node implements LocalBroker {
   }
 }
 
-/** Maven resolves it once; the jars stay in Maven's own cache. */
-async function classPath(version: string): Promise<string> {
-  const file = join(sluiceFolder, 'kafka', `classpath-${version}.txt`)
+/** Of a pom that names `kafka.version`. Maven resolves it once; the jars stay in Maven's own cache. */
+export async function classPath(version: string, pomFile = join(here, 'kafka.xml')): Promise<string> {
+  const name = pomFile === join(here, 'kafka.xml') ? 'classpath' : basename(pomFile, '.xml')
+  const file = join(sluiceFolder, 'kafka', `${name}-${version}.txt`)
   if (existsSync(file)) {
     const known = readFileSync(file, 'utf8').trim()
     if (known.split(':').every(jar => existsSync(jar))) return known
   }
   mkdirSync(dirname(file), { recursive: true })
   const own = `${file}.${randomUUID()}`
-  const goal = ['-B', '-q', '-f', join(here, 'kafka.xml'), `-Dkafka.version=${version}`, 'dependency:build-classpath']
+  const goal = ['-B', '-q', '-f', pomFile, `-Dkafka.version=${version}`, 'dependency:build-classpath']
   try {
     await run('mvn', [...goal, '-Dmdep.includeScope=runtime', `-Dmdep.outputFile=${own}`])
   } catch (error) {
@@ -230,7 +231,7 @@ function scramRecords({ scramUsers = {} }: KafkaOptions): readonly string[] {
 }
 
 // CPU until the first produce: 3.4 s with Java's defaults, 1.9 s with these.
-const javaFlags = [
+export const javaFlags = [
   '-Xms64m',
   '-Xmx256m',
   '-XX:+UseSerialGC',

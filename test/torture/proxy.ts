@@ -7,7 +7,8 @@ import { commitCalls } from '../../lib/emulator/fault-points.ts'
 export type Cut = 'cut before' | 'cut between' | 'cut after' | 'late delivery'
 
 export interface ArmedCut {
-  readonly cut: Cut
+  /** Without one it only tells that the request is here. */
+  readonly cut?: Cut
   /** 1: the next request of a commit, on whatever connection. */
   readonly call: number
   readonly delayMs: number
@@ -61,6 +62,8 @@ export async function startCuttingProxies(count: number): Promise<CuttingProxies
       if (strike === undefined) return void upstream.write(frame)
       strike.struck(commitCalls[frame.readInt16BE(4)]!)
       switch (strike.cut) {
+        case undefined:
+          return void upstream.write(frame)
         case 'cut before':
           return cut(0)
         case 'cut between':

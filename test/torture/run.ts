@@ -1,13 +1,15 @@
 // `npm run torture`: faults on a real broker and a real Redis of its own. Exit code 0: exactly once, 1: not, or it broke, 2: wrong use.
 import { parseArgs } from 'node:util'
+import { tortureReference } from './reference.ts'
 import { faultKinds, type TortureOptions, type TortureResult, torture } from './torture.ts'
 
-const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--brokers 1|3] [--only KIND]…
+const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--brokers 1|3] [--reference] [--only KIND]…
   --faults               how many faults must strike (default 1000)
   --seed                 decides which, where and when (default: by the clock; it is printed)
   --kafka                the broker's version (default 4.2.2)
   --transaction-version  1 is the protocol of Kafka 3 (default 2)
   --brokers              1, or 3 that keep everything three times (default 1)
+  --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each)
   --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
 
 // Containers, broker and Redis end with this process, and it must come to its end for that.
@@ -16,7 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 process.exit(await main())
 
 async function main(): Promise<number> {
-  let options: TortureOptions
+  let options: TortureOptions & { readonly reference: boolean }
   try {
     options = readOptions()
   } catch (error) {
@@ -29,7 +31,7 @@ async function main(): Promise<number> {
     if (process.stderr.isTTY) process.stderr.write(`\r${bar(struck / options.faults)} ${struck} of ${options.faults} faults `)
   }
   try {
-    const result = await torture({ ...options, progress })
+    const result = await (options.reference ? tortureReference : torture)({ ...options, progress })
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     return print(result, (Date.now() - startMs) / 1000)
   } catch (error) {
@@ -49,6 +51,7 @@ function print({ strikes, verdict, recordCount, faultCount, stable, readingCount
   })
   const width = Math.max(...faultKinds.map(kind => kind.length))
   for (const { kind, times, points } of rows) {
+    if (times === 0) continue
     console.log(`${kind.padEnd(width)} ${String(times).padStart(5)}${points > 0 ? `  at ${points} points` : ''}`)
   }
   for (const [name, ids] of Object.entries(verdict)) if (ids.length > 0) console.log(`${name}: ${ids.slice(0, 20).join(', ')}`)
@@ -61,10 +64,11 @@ function print({ strikes, verdict, recordCount, faultCount, stable, readingCount
   return stable && [lost, duplicated, reordered, wrong].every(ids => ids.length === 0) ? 0 : 1
 }
 
-function readOptions(): TortureOptions {
+function readOptions(): TortureOptions & { readonly reference: boolean } {
   const { values } = parseArgs({
     options: {
-      faults: { type: 'string', default: '1000' },
+      faults: { type: 'string' },
+      reference: { type: 'boolean', default: false },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       kafka: { type: 'string' },
       'transaction-version': { type: 'string' },
@@ -73,7 +77,7 @@ function readOptions(): TortureOptions {
     },
   })
   for (const name of ['faults', 'seed'] as const) {
-    if (!/^\d+$/.test(values[name])) throw new Error(`--${name} needs a whole number, not "${values[name]}".`)
+    if (!/^\d+$/.test(values[name] ?? '1')) throw new Error(`--${name} needs a whole number, not "${values[name]}".`)
   }
   const transactionVersion = values['transaction-version']
   if (transactionVersion !== undefined && transactionVersion !== '1' && transactionVersion !== '2') {
@@ -86,7 +90,8 @@ function readOptions(): TortureOptions {
     return kind
   })
   return {
-    faults: Number(values.faults),
+    reference: values.reference,
+    faults: Number(values.faults ?? (values.reference ? 60 : 1000)),
     seed: Number(values.seed),
     ...(values.kafka !== undefined && { version: values.kafka }),
     ...(transactionVersion !== undefined && { transactionVersion: Number(transactionVersion) as 1 | 2 }),

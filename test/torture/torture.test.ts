@@ -1,5 +1,6 @@
 // A short stretch of `npm run torture`, which goes on for as long as one likes.
 import { expect, test } from 'vitest'
+import { tortureReference } from './reference.ts'
 import { type FaultKind, torture } from './torture.ts'
 
 /** All but those that take seconds each. */
@@ -50,6 +51,12 @@ test('zombies that slept longer than their transaction may last', { timeout: 300
   const { verdict, stable } = await torture({ faults: 4, seed: 5, kinds: ['frozen beyond the transaction timeout'] })
   expect(verdict).toEqual(sound)
   expect(stable).toBe(true)
+})
+
+test("Kafka's own copier under the same faults", { timeout: 300_000 }, async () => {
+  const { verdict, faultCount } = await tortureReference({ faults: 3, seed: 3 })
+  expect(verdict).toEqual(sound)
+  expect(faultCount).toBeGreaterThanOrEqual(3)
 })
 
 test('a function whose progress is one record behind is found out', { timeout: 300_000 }, async () => {

@@ -5,9 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Producer } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
-import { type LocalBroker, type LocalKafka, startKafka } from '../../infra/local/kafka.ts'
 import { type LocalRedis, startRedis } from '../../infra/local/redis.ts'
 import { createTopics } from '../../infra/local/topics.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
@@ -18,19 +16,25 @@ import { type Fault, type FaultPhase, faultPhases } from '../../lib/emulator/fau
 import { ContainerPool, type Lease } from '../../lib/emulator/pool.ts'
 import type { KafkaEvent } from '../../lib/runtime/event.ts'
 import { seededRandom } from '../cases/random.ts'
-import { type LeaderMoves, openLeaderMoves } from './moves.ts'
-import { type Cut, type CuttingProxies, startCuttingProxies } from './proxy.ts'
+import {
+  type BrokerOptions,
+  drawCoordinator,
+  drawPlace,
+  freezeBroker,
+  openBrokers,
+  produce,
+  restartBroker,
+  sweepMs,
+  type TorturedBrokers,
+  transactionTimeoutMs,
+} from './brokers.ts'
+import type { Cut } from './proxy.ts'
 import { judge, stillThere, type Verdict } from './verdict.ts'
 import { customers, drawRecords, outputTopics, sourceTopic, type TortureRecord } from './workload.ts'
 
-export interface TortureOptions {
+export interface TortureOptions extends BrokerOptions {
   readonly faults: number
   readonly seed: number
-  /** Of Kafka; default: the newest that survives the kill of a single broker. */
-  readonly version?: string
-  readonly transactionVersion?: 1 | 2
-  /** With three, everything is kept on all, leaders and coordinators move, and one broker may be away. Default 1. */
-  readonly brokerCount?: 1 | 3
   /** Only these; default all. */
   readonly kinds?: readonly FaultKind[]
   readonly progress?: (faultCount: number) => void
@@ -90,12 +94,7 @@ const laneCount = 4
 const partitionsPerLane = 2
 const largestBatch = 5
 const deepestCall = 7
-/** Shorter than connectors/kafka's default, so that many transactions outlive it; and the sweep that is set below. */
-const transactionTimeoutMs = 3000
-const sweepMs = 1000
 const outputPartitions = 3
-/** Of __transaction_state and __consumer_offsets (infra/local/kafka.ts). */
-const coordinatorPartitions = 3
 const stuckAfterMs = 120_000
 
 export async function torture(options: TortureOptions): Promise<TortureResult> {
@@ -107,12 +106,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   }
 }
 
-interface TortureWorld {
-  readonly kafka: LocalKafka
+interface TortureWorld extends TorturedBrokers {
   readonly redis: LocalRedis
-  readonly proxies: CuttingProxies
-  /** Absent with one broker. */
-  readonly moves?: LeaderMoves
   readonly settings: FunctionSettings
   readonly lastWords: () => string
 }
@@ -120,26 +115,8 @@ interface TortureWorld {
 async function openWorld(options: TortureOptions, closers: (() => Promise<unknown>)[]): Promise<TortureWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-torture-'))
   closers.push(async () => rmSync(folder, { recursive: true, force: true }))
-  const { brokerCount = 1 } = options
-  const proxies = await startCuttingProxies(brokerCount)
-  closers.push(() => proxies.close())
-  const kafka = await startKafka({
-    ...(options.version !== undefined && { version: options.version }),
-    ...(options.transactionVersion !== undefined && { transactionVersion: options.transactionVersion }),
-    brokerCount,
-    listeners: { PROXIED: 'PLAINTEXT' },
-    advertised: { PROXIED: proxies.addresses },
-    settings: {
-      'transaction.abort.timed.out.transaction.cleanup.interval.ms': sweepMs,
-      // How soon a broker that is gone is missed, and its partitions get other leaders.
-      'broker.session.timeout.ms': 2000,
-      'broker.heartbeat.interval.ms': 300,
-    },
-  })
-  closers.push(() => kafka.stop())
-  proxies.lead(kafka.brokers.map(broker => broker.listeners['PROXIED']!))
-  const moves = brokerCount === 1 ? undefined : openLeaderMoves(kafka.brokers.map(broker => broker.address))
-  if (moves !== undefined) closers.push(() => moves.close())
+  const brokers = await openBrokers(options, closers)
+  const { kafka, proxies } = brokers
   const redis = await startRedis()
   closers.push(() => redis.stop())
   let words = ''
@@ -151,10 +128,8 @@ async function openWorld(options: TortureOptions, closers: (() => Promise<unknow
   ])
   writeFileSync(handlerFile, mutated(quick, options.mutate))
   const world: TortureWorld = {
-    kafka,
+    ...brokers,
     redis,
-    proxies,
-    ...(moves !== undefined && { moves }),
     settings: {
       handlerFile,
       name: 'torture',
@@ -229,7 +204,10 @@ class Torture {
   async run(): Promise<TortureResult> {
     const records = this.#lanes.flatMap(({ partitions }) => partitions.flat())
     try {
-      await produce(this.#world.kafka.bootstrapServers, records)
+      await produce(
+        this.#world.kafka.bootstrapServers,
+        records.map(({ record }) => record),
+      )
       const lanes = this.#lanes.map(lane =>
         this.#torment(lane).catch(error => {
           this.#failed = true
@@ -377,9 +355,9 @@ class Torture {
       case 'frozen beyond the transaction timeout':
         return this.#frozen(lane, events)
       case 'broker killed':
-        return this.#worldAway(lane, events, kind, () => this.#restartBroker(lane))
+        return this.#worldAway(lane, events, kind, () => restartBroker(this.#world.kafka, lane.random))
       case 'broker frozen':
-        return this.#worldAway(lane, events, kind, () => this.#freezeBroker(lane))
+        return this.#worldAway(lane, events, kind, () => freezeBroker(this.#world.kafka, lane.random))
       case 'leader moved':
       case 'coordinator moved':
         return this.#moved(lane, events, kind)
@@ -486,36 +464,11 @@ class Torture {
     }
   }
 
-  async #restartBroker(lane: Lane): Promise<void> {
-    const broker = this.#anyBroker(lane)
-    await broker.kill()
-    // Long enough, now and then, that others are elected.
-    await delay(lane.random() * 3000)
-    await broker.restart()
-  }
-
-  /** With others beside it, it wakes as a leader that no longer is one. */
-  async #freezeBroker(lane: Lane): Promise<void> {
-    const broker = this.#anyBroker(lane)
-    broker.freeze()
-    await delay(lane.random() * 4000)
-    broker.thaw()
-  }
-
-  #anyBroker({ random }: Lane): LocalBroker {
-    const { brokers } = this.#world.kafka
-    return brokers[Math.floor(random() * brokers.length)]!
-  }
-
   /** Leaders move while a batch is under way, wherever it is. */
-  async #moved({ pool, random }: Lane, { event }: Events, kind: FaultKind): Promise<InvocationResult> {
+  async #moved({ pool, random }: Lane, { event }: Events, kind: 'leader moved' | 'coordinator moved'): Promise<InvocationResult> {
     const running = pool.invoke(event)
     await delay(random() * 15)
-    const [topics, count] =
-      kind === 'leader moved'
-        ? [outputTopics, outputPartitions]
-        : [['__transaction_state', '__consumer_offsets'], coordinatorPartitions]
-    const place = { topic: topics[Math.floor(random() * topics.length)]!, partition: Math.floor(random() * count) }
+    const place = kind === 'leader moved' ? drawPlace(random, outputTopics, outputPartitions) : drawCoordinator(random)
     // While a broker is away it may not be possible, which is no fault then.
     if (await this.#world.moves!.move(place, random).catch(() => false)) this.#struck(kind, place.topic)
     return running
@@ -571,22 +524,4 @@ async function fillRedis(url: string): Promise<void> {
   const client = new Redis(url)
   for (const [key, age] of customers) await client.hset(key, { age: String(age) })
   client.disconnect()
-}
-
-async function produce(bootstrapServers: string, records: readonly TortureRecord[]): Promise<void> {
-  const producer = new Producer({ clientId: 'sluice-torture', bootstrapBrokers: bootstrapServers.split(','), idempotent: true })
-  try {
-    await producer.send({
-      acks: -1,
-      messages: records.map(({ record: { topic, partition, timestampMs, key, value } }) => ({
-        topic,
-        partition,
-        timestamp: BigInt(timestampMs),
-        key: key as Buffer,
-        ...(value !== null && { value: value as Buffer }),
-      })),
-    })
-  } finally {
-    await producer.close()
-  }
 }

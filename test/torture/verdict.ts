@@ -11,7 +11,11 @@ export interface Verdict {
   readonly wrong: readonly string[]
 }
 
-export function judge(records: readonly TortureRecord[], found: readonly ConsumedRecord[]): Verdict {
+export function judge(
+  records: readonly TortureRecord[],
+  found: readonly ConsumedRecord[],
+  sourceOf: (output: ConsumedRecord) => { readonly partition: number; readonly offset: number } = sourceByKey,
+): Verdict {
   const expected = new Map(records.map(({ record, expected }) => [`${record.partition}@${record.offset}`, expected]))
   const seen = new Set<string>()
   const last = new Map<string, number>()
@@ -40,7 +44,7 @@ function placeOf({ topic, partition, offset }: ConsumedRecord): string {
   return `${topic}-${partition}@${offset}`
 }
 
-function sourceOf(record: ConsumedRecord): { readonly partition: number; readonly offset: number } {
+function sourceByKey(record: ConsumedRecord): { readonly partition: number; readonly offset: number } {
   const [, topic, partition, offset] = idempotencyKeyOf(record).split('/')
   if (topic !== sourceTopic) throw new Error(`${placeOf(record)} comes from ${topic}, which nobody reads`)
   return { partition: Number(partition), offset: Number(offset) }
