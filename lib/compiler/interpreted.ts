@@ -70,6 +70,7 @@ export function interpretedPlan(planning: Planning): Plan {
     generation: scenario.generation,
     delivery: scenario.delivery,
     stopAbove: scenario.stopAbove,
+    ...(scenario.redact.length > 0 && { redact: scenario.redact }),
     source: {
       topic: source.topic,
       decodeEvent: json => decodeObject(source.event)(json, ''),

@@ -84,7 +84,7 @@ class Generator {
   }
 
   generate(paths: RunTimePaths): string {
-    const { name, file, generation, delivery, stopAbove, source, sinks } = this.#scenario
+    const { name, file, generation, delivery, stopAbove, redact, source, sinks } = this.#scenario
     const decodeEvent = jsonDecoder(this.#module, source.event)
     const lookups = [
       ...fetchedEnrichers(this.#scenario).map(enricher => this.#lookup(enricher)),
@@ -114,7 +114,7 @@ export default {
   file: ${JSON.stringify(file)},
   generation: ${generation},
   delivery: ${JSON.stringify(delivery)},
-  stopAbove: ${stopAbove},
+  stopAbove: ${stopAbove},${redact.length === 0 ? '' : `\n  redact: ${JSON.stringify(redact)},`}
   source: { topic: ${JSON.stringify(source.topic)}, ${['decodeEvent: json => ' + decodeEvent + "(json, '')", ...extras].join(', ')} },
   lookups: [
     ${lookups.join(',\n    ')}

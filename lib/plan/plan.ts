@@ -10,6 +10,8 @@ export interface Plan {
   readonly delivery: 'exactly-once' | 'at-least-once'
   /** With a larger share of dead letters in a batch of ≥ 100 records nothing is emitted and the batch comes again. */
   readonly stopAbove: number
+  /** Paths that dead letters do not show: `event.email`, `key`, `headers.token`; absent: all is shown. */
+  readonly redact?: readonly string[]
   readonly source: SourcePlan
   readonly lookups: readonly LookupPlan[]
   /** In the order of execution, as `explain` prints them. */

@@ -2,6 +2,7 @@
 // costs more than the function; the metrics count them all.
 import type { Failure } from '../plan/failure.ts'
 import type { Plan, SourceRecord } from '../plan/plan.ts'
+import { redactedText } from '../plan/redaction.ts'
 
 export interface DeadLetterLog {
   /** Of a committed one. */
@@ -17,7 +18,7 @@ interface WarnLog {
 /** Lines of their own per invocation. */
 const mostLines = 10
 
-export function createDeadLetterLog({ scenario }: Plan, log: WarnLog): DeadLetterLog {
+export function createDeadLetterLog({ scenario, redact = [] }: Plan, log: WarnLog): DeadLetterLog {
   let lineCount = 0
   const rest = new Map<string, number>()
   return {
@@ -29,7 +30,15 @@ export function createDeadLetterLog({ scenario }: Plan, log: WarnLog): DeadLette
       const coordinates = `${topic}-${partition}@${offset}`
       log.warn(
         `[${reason}] ${scenario}: ${coordinates} became a dead letter: ${message}. The other records go on. See it again: npx sluice replay ${scenario} ${coordinates} --show`,
-        { id: reason, scenario, topic, partition, offset, at, retry: 'never' },
+        {
+          id: reason,
+          scenario,
+          topic,
+          partition,
+          offset,
+          at: redact.length > 0 && reason.startsWith('lookup-') ? redactedText : at,
+          retry: 'never',
+        },
       )
     },
     end() {

@@ -1,6 +1,7 @@
 // From decided columns to output records. The same input gives the same bytes on every replay: no clock, no randomness, no map order.
 import { Failure } from '../plan/failure.ts'
 import type { Columns, Header, Plan, SinkOutput, SourceRecord } from '../plan/plan.ts'
+import { redact, redactedText } from '../plan/redaction.ts'
 import type { OutputRecord } from './ports.ts'
 
 /** What one source record leaves behind. */
@@ -73,29 +74,36 @@ function outputRecord(record: SourceRecord, { topic, key, headers, value }: Sink
   }
 }
 
-// Key, value and headers byte for byte, so that a replay sees what the first attempt saw; the reason beside them (commands.md, Names on the wire).
+// Key, value and headers byte for byte but for what is redacted, so that a replay sees what the first attempt saw; the reason beside them (commands.md, Names on the wire).
 function deadLetter(record: SourceRecord, failure: Failure, plan: Plan, options: EmitOptions): OutputRecord {
   const idempotencyKey = idempotencyKeyOf(plan, record, 'dead-letter', 0)
   const withoutBytes = options.tooLarge?.get(record) === 'dead letter'
+  const shown = redact(record, plan.redact ?? [])
   const message = withoutBytes
     ? `${failure.message}; its value of ${record.value?.length ?? 0} bytes does not fit the dead letter topic either, read it at its coordinates`
     : failure.message
   const added = {
     'sluice-reason': failure.reason,
-    'sluice-at': failure.at,
+    'sluice-at': shownAt(failure, plan),
     'sluice-coordinates': `${record.topic}-${record.partition}@${record.offset}`,
     'sluice-scenario': `${plan.scenario}.${plan.generation}`,
     'sluice-message': message,
+    ...(shown.paths.length > 0 && { 'sluice-redacted': shown.paths.join(',') }),
     'sluice-idempotency-key': idempotencyKey,
   }
   return {
     topic: options.deadLetterTopic,
-    key: record.key,
-    value: withoutBytes ? null : record.value,
-    headers: [...record.headers, ...Object.entries(added).map(([name, value]) => ({ name, value: Buffer.from(value) }))],
+    key: shown.key,
+    value: withoutBytes ? null : shown.value,
+    headers: [...shown.headers, ...Object.entries(added).map(([name, value]) => ({ name, value: Buffer.from(value) }))],
     timestampMs: record.timestampMs,
     partitionSeed: idempotencyKey,
   }
+}
+
+/** The key of a look-up was built from the record. */
+function shownAt({ reason, at }: Failure, { redact: hidden = [] }: Plan): string {
+  return hidden.length > 0 && reason.startsWith('lookup-') ? redactedText : at
 }
 
 function idempotencyKeyOf(plan: Plan, { topic, partition, offset }: SourceRecord, sink: string, index: number): string {

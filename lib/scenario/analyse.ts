@@ -17,6 +17,7 @@ import { createReport, type Report } from './report.ts'
 import type { Cap, Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
 import { isTopicName, readSink, topicNeeds } from './sinks.ts'
 import { capDeclaration, declareState, readCap, readRemember, rememberDeclaration, type StateContext } from './state.ts'
+import { nearest } from './suggestion.ts'
 import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
 import { reportUsage } from './usage.ts'
 import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
@@ -99,7 +100,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const readEnrichers = enrichers.flatMap(
     enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
   )
-  reportUnbuilt(syntax, report)
+  const redact = readRedacted(syntax, source, report)
   const state = states.flatMap(declared => caps.get(declared.syntax.name.value) ?? readRemember(declared, stateContext) ?? [])
   const sinks: Sink[] = syntax.sinks.map(sink =>
     readSink(sink, { ...context, sourceTopic: source.topic, filters: filters().map(filter => filter.condition) }),
@@ -145,6 +146,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     generation: syntax.generation?.value ?? 1,
     delivery: syntax.delivery?.value ?? 'exactly-once',
     stopAbove: syntax.stopAbove?.value ?? 0.5,
+    redact,
     ...parts,
     variables: syntax.variables.flatMap(({ name }) => variables.get(name.value) ?? []),
     examples,
@@ -153,13 +155,26 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   return { scenario, diagnostics }
 }
 
-// Read and checked, but nothing runs them yet: never ignored.
-function reportUnbuilt({ delivery }: ScenarioSyntax, report: Report): void {
-  if (delivery?.value === 'at-least-once') {
-    report.add('not-built-yet', { what: 'Delivery at least once' }, delivery.range, {
-      notes: ['Remove the line: outputs are then delivered exactly once.'],
-    })
+/** Any field may be named, since a record that is not as declared may have it; one that is not declared may also be a slip. */
+function readRedacted({ redact = [] }: ScenarioSyntax, source: Source, report: Report): readonly string[] {
+  for (const { value: path, range } of redact) {
+    const [root, ...names] = path.split('.')
+    if (root === 'key') continue
+    let fields = root === 'event' ? source.event.fields : (source.headers?.fields ?? new Map<string, Field>())
+    for (const [n, name] of names.entries()) {
+      const type = fields.get(name)?.type
+      if (type === undefined) {
+        const meant = nearest(name, [...fields.keys()])
+        const suggestion = meant && [root, ...names.slice(0, n), meant, ...names.slice(n + 1)].join('.')
+        report.add('redact-undeclared', { path }, range, { ...(suggestion !== undefined && { suggestion }) })
+        break
+      }
+      const element = type.kind === 'list' ? type.element : type
+      if (element.kind !== 'object') break
+      fields = element.fields
+    }
   }
+  return redact.map(({ value }) => value)
 }
 
 function doubledNames({ enrich, variables, filters, decisions, state }: ScenarioSyntax): ReadonlySet<string> {

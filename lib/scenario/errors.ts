@@ -205,6 +205,7 @@ export const errors = {
     severity: 'hint',
     text: 'The example says nothing of its time, and {reader} reads the clock: it is run at 2026-01-01T00:00:00Z',
   },
+  'redact-undeclared': { severity: 'hint', text: '"{path}" is declared nowhere; it is redacted where a record has it' },
   'not-covered': { severity: 'hint', text: 'No example {what}' },
 } as const satisfies Record<string, ErrorSpec>
 

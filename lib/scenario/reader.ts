@@ -97,6 +97,7 @@ function scenarioSyntax(file: string, text: string, sections: Sections, top: Key
       generation: sections.setting<number>(top, 'generation', scenarioFile),
       delivery: sections.setting<'exactly-once'>(top, 'delivery', scenarioFile),
       stopAbove: sections.setting<number>(sections.of(top.get('deadLetters')?.value), 'stopAbove', sectionAt('deadLetters')),
+      redact: redactSyntax(sections, sections.of(top.get('deadLetters')?.value)),
       functionSettings: top.get('function')?.value,
     }),
     source,
@@ -108,6 +109,11 @@ function scenarioSyntax(file: string, text: string, sections: Sections, top: Key
     sinks: sections.entries(top, 'sinks').flatMap(entry => sinkSyntax(sections, entry) ?? []),
     examples: sections.list(top, 'examples').map(node => exampleSyntax(sections, node)),
   }
+}
+
+function redactSyntax(sections: Sections, keys: Keys): ScenarioSyntax['redact'] {
+  const nodes = sections.list(keys, 'redact')
+  return nodes.flatMap(node => (node.kind === 'scalar' ? [{ value: node.scalar.text, range: node.range }] : []))
 }
 
 function sourceSyntax(sections: Sections, node: Node | undefined): SourceSyntax | undefined {

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly generation: number
   readonly delivery: 'exactly-once' | 'at-least-once'
   readonly stopAbove: number
+  /** Paths that dead letters do not show: `event.email`, `key`, `headers.token`. */
+  readonly redact: readonly string[]
   readonly source: Source
   readonly enrichers: readonly Enricher[]
   /** Remember entries and caps in file order. */

@@ -398,7 +398,8 @@ export const scenarioFile: Section = {
     },
     delivery: {
       shape: { kind: 'choice', values: ['exactly-once', 'at-least-once'] },
-      about: 'exactly-once: outputs, dead letters and progress in one transaction.',
+      about:
+        'exactly-once (default): outputs, dead letters and progress in one transaction. at-least-once: for clusters without transactions.',
     },
     deadLetters: {
       shape: {
@@ -408,9 +409,20 @@ export const scenarioFile: Section = {
             shape: { kind: 'number', integer: false, minimum: 0, maximum: 1 },
             about: 'With a larger share of dead letters in a batch of 100 or more nothing is emitted (default: 0.5).',
           },
+          redact: {
+            shape: {
+              kind: 'list',
+              element: {
+                kind: 'text',
+                pattern: /^(event(\.[^.\s]+)+|key|headers\.[^.\s]+)$/,
+                needed: 'event.FIELD, key or headers.NAME',
+              },
+            },
+            about: 'What dead letters do not show: `event.email`, `key`, `headers.token`.',
+          },
         },
       },
-      about: 'When to stop rather than to make dead letters.',
+      about: 'When to stop rather than to make dead letters; what they do not show.',
     },
     examples: { shape: { kind: 'list', element: example }, about: 'Records in, records out: `npx sluice test` runs them.' },
   },

@@ -38,6 +38,7 @@ export interface ScenarioSyntax {
   readonly generation?: Located<number>
   readonly delivery?: Located<'exactly-once' | 'at-least-once'>
   readonly stopAbove?: Located<number>
+  readonly redact?: readonly Located<string>[]
   readonly source: SourceSyntax
   readonly enrich: readonly EnricherSyntax[]
   readonly state: readonly StateSyntax[]

@@ -31,7 +31,7 @@ test('warnings and hints are those that the format names', () => {
       .filter(([, spec]) => spec.severity === severity)
       .map(([key]) => key)
   expect(of('warning')).toEqual(['unused', 'unread-field', 'unread-field/state', 'always-true'])
-  expect(of('hint')).toEqual(['not-standard', 'key-collision', 'drop-for-one-sink', 'example-clock', 'not-covered'])
+  expect(of('hint')).toEqual(['not-standard', 'key-collision', 'drop-for-one-sink', 'example-clock', 'redact-undeclared', 'not-covered'])
 })
 
 test('no sentence says "invalid"', () => {

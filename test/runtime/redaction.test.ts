@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import { redact } from '../../lib/plan/redaction.ts'
+
+const record = (value: string | Uint8Array | null, fields: object = {}) => ({
+  ...{ topic: 't', partition: 0, offset: 1, timestampMs: 0, key: null, headers: [] },
+  value: value === null ? null : Buffer.from(value),
+  ...fields,
+})
+
+test.each([
+  ['a field', '{"email":"a@b","n":1}', ['event.email'], '{"email":"[redacted]","n":1}', ['event.email']],
+  [
+    'the rest byte for byte',
+    ' { "n" : 1.50,\n"email":"a" ,"big":12345678901234567890}',
+    ['event.email'],
+    ' { "n" : 1.50,\n"email":"[redacted]" ,"big":12345678901234567890}',
+    ['event.email'],
+  ],
+  ['a field below', '{"a":{"b":"x","c":"y"}}', ['event.a.b'], '{"a":{"b":"[redacted]","c":"y"}}', ['event.a.b']],
+  [
+    'each element of a list',
+    '{"a":[{"b":1},{"c":2},{"b":[3,{}]}]}',
+    ['event.a.b'],
+    '{"a":[{"b":"[redacted]"},{"c":2},{"b":"[redacted]"}]}',
+    ['event.a.b'],
+  ],
+  [
+    'whatever stands there',
+    '{"a":{"x":[1,"]}"]},"b":null,"c":-1e3,"d":true}',
+    ['event.a', 'event.b', 'event.c', 'event.d'],
+    '{"a":"[redacted]","b":"[redacted]","c":"[redacted]","d":"[redacted]"}',
+    ['event.a', 'event.b', 'event.c', 'event.d'],
+  ],
+  ['a name that is written twice', '{"a":1,"a":2}', ['event.a'], '{"a":"[redacted]","a":"[redacted]"}', ['event.a']],
+  [
+    'a name with escapes',
+    '{"\\u0061":1,"q\\"":"\\\\"}',
+    ['event.a', 'event.q"'],
+    '{"\\u0061":"[redacted]","q\\"":"[redacted]"}',
+    ['event.a', 'event.q"'],
+  ],
+  ['only at its place', '{"b":{"a":1}}', ['event.a'], '{"b":{"a":1}}', []],
+  ['a value that is no object', '"a"', ['event.a'], '"a"', []],
+  ['what is not JSON is withheld', '{"email":"a@b"', ['event.email'], '[redacted]', ['value']],
+  ['bytes that are not UTF-8 are withheld', Uint8Array.from([0x7b, 0xff, 0x7d]), ['event.email'], '[redacted]', ['value']],
+  ['what is too deep is withheld', `{"a":${'['.repeat(300)}${']'.repeat(300)}}`, ['event.a.b'], '[redacted]', ['value']],
+  ['no field named: bytes as they are', '{"email"', ['key'], '{"email"', []],
+  ['a value without bytes', null, ['event.a'], null, []],
+] as const)('%s', (_, value, paths, expected, found) => {
+  const redacted = redact(record(value as string), paths)
+  expect(redacted.value === null ? null : Buffer.from(redacted.value).toString()).toBe(expected)
+  expect(redacted.paths).toEqual(found)
+})
+
+test('key and headers, where they are named', () => {
+  const headers = ['token', 'trace', 'token'].map(name => ({ name, value: Buffer.from(name) }))
+  expect(redact(record('{}', { key: Buffer.from('k'), headers }), ['key', 'headers.token'])).toEqual({
+    key: null,
+    value: Buffer.from('{}'),
+    headers: [
+      { name: 'token', value: Buffer.from('[redacted]') },
+      { name: 'trace', value: Buffer.from('trace') },
+      { name: 'token', value: Buffer.from('[redacted]') },
+    ],
+    paths: ['headers.token', 'key'],
+  })
+})
