@@ -1,6 +1,7 @@
-// Every price that `sluice cost` counts with, in US dollars, for us-east-1, on demand, without free tiers and discounts; other regions are
-// 0 to 30 % higher. Noted on 2026-11-25; AWS changes them without notice, and bills are what counts. A month has 730 hours, as in AWS'
-// calculator.
+// Every price that `sluice cost` and infra/demo/cost.ts count with, in US dollars, for us-east-1, on demand, without free tiers and discounts;
+// other regions are 0 to 30 % higher. Noted on 2026-11-25; AWS changes them without notice, and bills are what counts. A month has 730 hours, as
+// in AWS' calculator. AWS' own pages could not be read from where this was written: Lambda's, Fargate's and Flink's figures were compared with
+// public texts of 2026 that quote AWS' Price List (agreed), those of the demo environment with older ones; see each page for today's.
 
 export const pricesNotedOn = '2026-11-25'
 
@@ -18,6 +19,14 @@ export const prices = {
   flink: { kpuHour: 0.11, storageGbMonth: 0.1, storageGbPerKpu: 50 },
   /** aws.amazon.com/fargate/pricing, Linux on Arm. */
   fargate: { vcpuHour: 0.03238, gbHour: 0.00356 },
+  /** aws.amazon.com/msk/pricing: kafka.t3.small; a serverless cluster, and each of its partitions. */
+  msk: { smallBrokerHour: 0.0456, storageGbMonth: 0.1, serverlessHour: 0.75, serverlessPartitionHour: 0.0015 },
+  /** aws.amazon.com/elasticache/pricing: cache.t4g.micro with Valkey, 20 % below Redis. */
+  elastiCache: { microValkeyHour: 0.0128 },
+  /** aws.amazon.com/vpc/pricing, aws.amazon.com/privatelink/pricing, per zone; traffic is extra. */
+  network: { natHour: 0.045, endpointHour: 0.01, addressHour: 0.005 },
+  /** aws.amazon.com/secrets-manager/pricing */
+  secretMonth: 0.4,
 } as const
 
 export const hoursPerMonth = 730

@@ -21,6 +21,8 @@ export function templateProblems(template: {
     { Type: string; Properties?: Json; DependsOn?: string | string[] },
   ][]) {
     if (!/^[A-Za-z0-9]{1,255}$/.test(id)) problems.push(`${id}: a logical id has letters and digits alone`)
+    // Custom resources have the properties that their function reads.
+    if (resource.Type.startsWith('Custom::')) continue
     const [schema] = db.lookup('resource', 'cloudFormationType', 'equals', resource.Type)
     if (schema === undefined) {
       problems.push(`${id}: there is no type ${resource.Type}`)
