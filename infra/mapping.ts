@@ -25,8 +25,7 @@ export function esmSettingsOf(scenario: Scenario): EsmSettings {
     // LATEST loses the records of the minutes that it takes to create a mapping.
     startingPosition: settings.startingPosition ?? 'TRIM_HORIZON',
     ...(settings.startingPositionTimestamp !== undefined && { startingPositionTimestamp: settings.startingPositionTimestamp }),
-    // Our handler throws and never returns failures: without this property AWS would take them for success.
-    functionResponseTypes: [],
+    functionResponseTypes: tellsPartitionsApart(scenario) ? ['ReportBatchItemFailures'] : [],
     maximumRetryAttempts: settings.maximumRetryAttempts ?? -1,
     maximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds ?? -1,
     bisectBatchOnFunctionError: settings.bisectBatchOnFunctionError ?? false,
@@ -37,6 +36,14 @@ export function esmSettingsOf(scenario: Scenario): EsmSettings {
     functionTimeoutSeconds: typeof timeout === 'number' ? timeout : functionDefaults.timeout,
     functionMemoryMb: typeof memorySize === 'number' ? memorySize : functionDefaults.memorySize,
   }
+}
+
+/**
+ * Whether the function may return the partitions that failed; the plugin tells it so by SLUICE_PARTIAL_RESPONSE. Without pollers of its own
+ * AWS does not read them, and would take them for success; exactly-once throws, since what is committed skips itself.
+ */
+export function tellsPartitionsApart({ delivery, source }: Scenario): boolean {
+  return delivery === 'at-least-once' && source.settings['provisionedPollerConfig'] !== undefined
 }
 
 /** The reader has checked types and ranges (lib/scenario/sections.ts). */

@@ -65,6 +65,8 @@ function kafkaStatements(
   { topic, consumerGroupId }: EsmSettings,
   deadLetterTopic: string,
 ): readonly Statement[] {
+  // At least once has neither transactions nor progress of its own: the mapping's alone counts.
+  const keepsProgress = scenario.delivery !== 'at-least-once'
   const identity = `sluice.${scenario.name}.${scenario.generation}`
   const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
   const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
@@ -73,20 +75,28 @@ function kafkaStatements(
     allow('Brokers', ['kafka:DescribeCluster', 'kafka:DescribeClusterV2', 'kafka:GetBootstrapBrokers'], [cluster]),
     // The function as well: committing progress of a topic asks for the right to read it.
     // Clusters before Kafka 4.0 keep our progress under a topic and groups of their own (event-source-mapping.md 4.6).
-    allow('ReadSource', ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], arns('topic', [topic, defaultProgressTopic])),
+    allow(
+      'ReadSource',
+      ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+      arns('topic', keepsProgress ? [topic, defaultProgressTopic] : [topic]),
+    ),
     allow('WriteOutputs', ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], arns('topic', topics)),
     // The mapping's group, and the one of our own progress.
     allow(
       'Groups',
       ['kafka-cluster:DescribeGroup', 'kafka-cluster:AlterGroup'],
-      arns('group', [consumerGroupId, identity, `${identity}/*`]),
+      arns('group', keepsProgress ? [consumerGroupId, identity, `${identity}/*`] : [consumerGroupId]),
     ),
     // One transactional id per source partition, hence the star.
-    allow(
-      'Transactions',
-      ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
-      arns('transactional-id', [`${identity}/*`]),
-    ),
+    ...(keepsProgress
+      ? [
+          allow(
+            'Transactions',
+            ['kafka-cluster:DescribeTransactionalId', 'kafka-cluster:AlterTransactionalId'],
+            arns('transactional-id', [`${identity}/*`]),
+          ),
+        ]
+      : []),
   ]
 }
 

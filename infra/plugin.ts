@@ -23,6 +23,7 @@ import {
   mappingWarnings,
   pollerGroupProblems,
   sharedGroups,
+  tellsPartitionsApart,
 } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
 import { statementsOf } from './permissions.ts'
@@ -173,6 +174,7 @@ export default class SluicePlugin {
         ...kafkaEnvironment(settings),
         ...(storesOf(scenario).includes('redis') && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
+        ...(tellsPartitionsApart(scenario) && { SLUICE_PARTIAL_RESPONSE: 'on' }),
         ...tellingEnvironment(settings),
         ...lambda.environment,
       }

@@ -241,6 +241,33 @@ test('the role names every topic, group and id, and no other', () => {
   expect(statements.flatMap(({ Action }) => Action).filter(action => action.includes('*'))).toEqual([])
 })
 
+test('at least once needs neither transactions nor progress of its own, and so no right to them', () => {
+  const offers = { ...scenario(), delivery: 'at-least-once' } as Scenario
+  const statements = statementsOf(offers, {
+    cluster,
+    settings: esmSettingsOf(offers),
+    deadLetterTopic: 'sluice.offers.dead-letters',
+    logGroupName: '/aws/lambda/sluice-dev-offers',
+  })
+  const resources = Object.fromEntries(statements.map(({ Sid, Resource }) => [Sid, Resource]))
+  expect(resources).toMatchObject({
+    ReadSource: ['arn:aws:kafka:eu-central-1:123456789012:topic/main/uuid-1/app.visits'],
+    Groups: ['arn:aws:kafka:eu-central-1:123456789012:group/main/uuid-1/sluice.offers.2.trigger/app.visits'],
+  })
+  expect(resources).not.toHaveProperty('Transactions')
+})
+
+test.each<[string, 'exactly-once' | 'at-least-once', object, readonly string[]]>([
+  ['exactly once', 'exactly-once', { provisionedPollerConfig: {} }, []],
+  ['at least once, on demand, where AWS would not read them', 'at-least-once', {}, []],
+  ['at least once, with pollers of its own', 'at-least-once', { provisionedPollerConfig: {} }, ['ReportBatchItemFailures']],
+])('%s: which failures may be returned', (_, delivery, source, types) => {
+  const settings = esmSettingsOf({ ...scenario(source), delivery } as Scenario)
+  expect(settings.functionResponseTypes).toEqual(types)
+  const { Properties } = mappingResource(settings, place) as { Properties: Record<string, unknown> }
+  expect(Properties['FunctionResponseTypes']).toEqual(types.length > 0 ? types : undefined)
+})
+
 const secret = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_sluice-AbCdEf'
 const secretKey = 'arn:aws:kms:eu-central-1:123456789012:key/1'
 
