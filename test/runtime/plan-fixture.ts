@@ -12,10 +12,10 @@ export const customerLookup: LookupPlan = {
   needed: (columns, i) => (columns.status[i]! & 1) === 0,
   decode: (answer, key) => {
     if (!Array.isArray(answer)) return new Failure('lookup-invalid', key, 'another kind of data')
-    if (answer[0] === null) return new Failure('lookup-missing', key, 'nothing found')
+    if (answer[0] === null) return new Failure('lookup-missing', key, 'nothing found', 'customer')
     return /^\d+$/.test(answer[0]) ? { age: Number(answer[0]) } : new Failure('lookup-invalid', key, 'age is no int')
   },
-  missing: key => new Failure('lookup-missing', key ?? 'customer', 'nothing found'),
+  missing: key => new Failure('lookup-missing', key ?? 'customer', 'nothing found', 'customer'),
   onError: 'retry',
   timeoutMs: undefined,
   cacheMs: 0,
@@ -44,7 +44,7 @@ export const visits: Plan = {
       run: columns => {
         for (let i = 0; i < columns.recordCount; i++) {
           if ((columns.status[i]! & 1) !== 0) continue
-          judge(columns, i, 'customer', isFound(columns.lookups[0]![i]))
+          judge(columns, i, 'customer', isFound(columns.lookups[0]![i], 'customer'))
           judge(columns, i, 'adult', isAdult(columns, i))
         }
       },
