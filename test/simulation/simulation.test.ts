@@ -24,6 +24,17 @@ test('a seed plays the same run again', async () => {
   expect(first.trace.length).toBeGreaterThan(50)
 })
 
+test('a seed that fails fails again, call by call', { timeout: 120_000 }, async () => {
+  const { simulate: wrong } = await simulationOf('progress is read before the fence')
+  let seed = 1
+  let first = await wrong({ seed })
+  while (isSound(first.verdict)) first = await wrong({ seed: ++seed })
+  const second = await wrong({ seed })
+  expect(first.verdict.duplicated.length).toBeGreaterThan(0)
+  expect(second.verdict).toEqual(first.verdict)
+  expect(second.trace).toEqual(first.trace)
+})
+
 test.each(['lost', 'answer lost'] as const)('whichever call fails, nothing is: %s', { timeout: 120_000 }, async fate => {
   let number = 0
   for (let callCount = 1; number < callCount; ) {
