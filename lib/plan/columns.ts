@@ -7,7 +7,17 @@ import { Failure } from './failure.ts'
 
 export { findEach, itemKey, requestKey, tableKey } from './keys.ts'
 
-import { type Columns, type LookupAnswer, needsExact, type Plan, type SourceRecord, Status, unset, WrongKind } from './plan.ts'
+import {
+  type Columns,
+  type LookupAnswer,
+  needsExact,
+  type Plan,
+  type SourceRecord,
+  Status,
+  type StoredItem,
+  unset,
+  WrongKind,
+} from './plan.ts'
 
 /** Fresh columns for these records (tombstones are not among them). */
 export function createColumns(plan: Plan, records: readonly SourceRecord[]): Columns {
@@ -197,9 +207,11 @@ export function textOfBytes(bytes: Uint8Array): string | undefined {
   return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8') : undefined
 }
 
-/** What a remember entry's look-up answers, as it is; not a hash: somebody else has written there. */
-export function rawItem(entry: string, answer: LookupAnswer, key: string): unknown {
-  return Array.isArray(answer) ? answer : invalidLookup(entry, key, kindFound(answer))
+/** What a remember entry's look-up answers: `base`, `head`, `at`, `tp`. Not a hash: somebody else has written there. */
+export function storedItem(entry: string, answer: LookupAnswer, key: string): StoredItem | Failure {
+  if (!Array.isArray(answer)) return invalidLookup(entry, key, kindFound(answer))
+  const [base, head, at, tp] = answer as readonly (string | null)[]
+  return { key, base: base ?? null, head: head ?? null, at: BigInt(at ?? -1), tp: tp ?? undefined }
 }
 
 /** Of a cap's limit or units: an int, or a decimal's scaled int. */

@@ -130,11 +130,23 @@ export interface StatePlan {
   readonly signature: string
 }
 
+/** A remembered value as the store has it; one object for all records of a batch with this key. */
+export interface StoredItem {
+  /** With scenario, generation and entry. */
+  readonly key: string
+  readonly base: string | null
+  readonly head: string | null
+  readonly at: bigint
+  /** `TOPIC/PARTITION`; undefined: nothing is stored. */
+  readonly tp: string | undefined
+}
+
 export interface RememberPlan {
   readonly name: string
   /**
    * Index of the look-up that reads it: a hash `base`, `head`, `at`, `tp` of store `state`, whose key is the entry's own (the run time puts
-   * scenario, generation and entry before it) and whose `decode` gives the answer as it is. Key undefined: nothing is read or written.
+   * scenario, generation and entry before it). Its column holds a StoredItem; null where a record has no key, so that nothing is read or
+   * written; undefined where the record does not need it.
    */
   readonly lookup: number
   /** JSON text of a value and back; null: nothing is remembered yet, all defaults. Failure: the store holds something else. */

@@ -25,6 +25,10 @@ export class Commit {
     this.#plan = plan
   }
 
+  holds(partition: TopicPartition): boolean {
+    return this.#claims.has(idOf(partition))
+  }
+
   /** Fences older owners, then reads our progress: the cached claim if there is one. */
   async claim(partition: TopicPartition, deadline: Deadline): Promise<Claim> {
     const cached = this.#claims.get(idOf(partition))
@@ -38,6 +42,11 @@ export class Commit {
     return claim
   }
 
+  /** Our committed position of a partition that we do not own. */
+  readPosition(partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined> {
+    return this.#kafka.readProgress(groupOf(this.#plan), partition, deadline)
+  }
+
   /**
    * Throws where our position lies beyond the partition's end: skipping would lose records silently (topic recreated, restored cluster).
    * Asked only before something is skipped.
@@ -45,7 +54,7 @@ export class Commit {
   async assertPosition(partition: TopicPartition, position: bigint, deadline: Deadline): Promise<void> {
     const end = await this.#kafka.endOffset(partition, deadline)
     if (position <= end) return
-    this.#forget(partition)
+    this.forget(partition)
     const { topic, partition: number } = partition
     throw runtimeError('position-beyond-end', { scenario: this.#plan.scenario, partition: `${topic}-${number}`, position, end })
   }
@@ -67,7 +76,7 @@ export class Commit {
     }
     // Whatever goes wrong from here on: only a claim that ended well is kept. After a failed produce sequence numbers are spent, after
     // a fence epoch and position both belong to another.
-    this.#forget(partition)
+    this.forget(partition)
     const { reusable } = await this.#kafka.transact(
       claim.session,
       { group: groupOf(this.#plan), progress: partition, nextOffset, records },
@@ -76,7 +85,8 @@ export class Commit {
     if (reusable) this.#claims.set(idOf(partition), { session: claim.session, position: nextOffset })
   }
 
-  #forget(partition: TopicPartition): void {
+  /** Epoch and position are another's, or nobody knows. */
+  forget(partition: TopicPartition): void {
     this.#claims.delete(idOf(partition))
   }
 }

@@ -24,18 +24,21 @@ export async function enrich(
   memory?: LookupMemory,
 ) {
   const fetches = stage.map(index => collect(columns, plan[index]!, columns.lookups[index]!))
-  const byStore = Map.groupBy(fetches, fetch => fetch.lookup.store)
+  // By what answers, not by name: remembered values are usually in the Redis of the look-ups, and travel with them.
+  const byStore = Map.groupBy(fetches, ({ lookup }) => {
+    const store = stores[lookup.store]
+    if (store === undefined) throw new Error(`the world has no store "${lookup.store}" for look-up "${lookup.name}"`)
+    return store
+  })
   // All stores are asked at once and all settle: the first error must not leave another store's answers on their way.
   const outcomes = await Promise.allSettled(
-    [...byStore].map(async ([name, asked]) => {
+    [...byStore].map(async ([store, asked]) => {
       const open = asked.filter(fetch => fetch.keys.length > 0)
       // Usually once. Again only for keys for which another invocation of this container asked in vain.
       for (;;) {
         const flights = open.flatMap(fetch => recall(fetch, memory))
         const needed = open.filter(fetch => fetch.unknown.length > 0)
         if (needed.length === 0 && flights.length === 0) return
-        const store = stores[name]
-        if (store === undefined) throw new Error(`the world has no store "${name}" for look-up "${asked[0]!.lookup.name}"`)
         if (needed.length > 0) await takingOff(needed, memory, () => answerAll(needed, store, deadline, memory))
         await Promise.all(flights)
       }

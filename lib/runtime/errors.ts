@@ -37,6 +37,22 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: {remainingMs} ms remain of the invocation, too few for {partition}. Nothing of it was written, the batch comes again. Raise `function: timeout`, or lower `batchSize`.',
   },
+  'state-lost': {
+    retry: 'never',
+    text: '{scenario}: the store knows what {partition} left up to offset {last}, and our progress is {position}: it has lost acknowledged writes (fail-over, eviction, restore). Nothing was emitted, since the rules would decide on wrong state. Raise `generation` to start from empty state, or accept the loss with `npx sluice state {scenario} --init`.',
+  },
+  'state-missing': {
+    retry: 'never',
+    text: '{scenario}: the store holds no state for {partition}, and our progress is {position}. Nothing was emitted. If `state` was added to a running scenario, start it empty with `npx sluice state {scenario} --init`; otherwise the store has lost it: see state-lost.',
+  },
+  'state-moved': {
+    retry: 'batch',
+    text: '{scenario}: {key} was last written by {other}, which has not committed it yet, and is now needed by {partition}. Nothing of it was written, the batch comes again. Expected after partitions were added; if it repeats, keep a key in one partition.',
+  },
+  'generation-needed': {
+    retry: 'never',
+    text: '{scenario}: the store holds "{field}" of state "{entry}" as {stored}, and the scenario declares {declared}. Nothing was decided. Raise `generation` to start from empty state, or declare the field as it was.',
+  },
   'store-paused': {
     retry: 'batch',
     text: '{scenario}: {store} gave no answer {failures} times in a row and is not asked for another {waitMs} ms. Look-ups with onError: retry let the batch come again, nothing of it was emitted. The errors before this one name the cause.',

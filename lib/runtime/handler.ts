@@ -1,6 +1,6 @@
 // The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
 import middy from '@middy/core'
-import type { Failure } from '../plan/failure.ts'
+import { Failure } from '../plan/failure.ts'
 import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
@@ -15,13 +15,17 @@ import {
   type Deadline,
   Fenced,
   type LookupMemory,
+  type LookupPort,
   type LookupStores,
   type MetricsPort,
   RecordTooLarge,
   RetryableError,
+  type StateOutcome,
+  type StatePort,
   type TopicPartition,
   type TransactionPort,
 } from './ports.ts'
+import { answeringOnce, type Corrections, StateAttempt, StateClaims, type StatePartition, withStateKeys } from './state.ts'
 
 /** What the function is connected to. */
 export interface World {
@@ -30,6 +34,8 @@ export interface World {
   readonly stores: LookupStores
   readonly log: Log
   readonly deadLetterTopic: string
+  /** Where records leave something for later ones; `stores.state` reads it. */
+  readonly state?: StatePort
   /** Sees each decided batch before it is committed: `sluice invoke --why`, examples. */
   readonly observe?: (decided: Decided) => void
   /** Only what is committed is counted as dropped, emitted or a dead letter. */
@@ -52,8 +58,10 @@ export interface Log {
 /** A partition may be taken from us in the middle of a batch; three times in a row means that two mappings fight for it. */
 const fencedRounds = 3
 
-export function createHandler(plan: Plan, world: World) {
+export function createHandler(scenarioPlan: Plan, world: World) {
+  const plan = withStateKeys(scenarioPlan)
   const commit = new Commit(world.kafka, plan)
+  const state = stateOf(plan, world)
   const lookups = lookupsOf(plan, world)
   return middy<KafkaEvent, KafkaBatchResponse>()
     .use(logFailures(plan, world))
@@ -62,7 +70,7 @@ export function createHandler(plan: Plan, world: World) {
       const batches = readEvent(event, plan)
       for (const { records } of batches) world.metrics?.count('records', records.length)
       const deadLetters = createDeadLetterLog(plan, world.log)
-      const invocation: Invocation = { plan, world, commit, lookups, deadline, deadLetters }
+      const invocation: Invocation = { plan, world, commit, ...(state && { state }), lookups, deadline, deadLetters }
       let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
       const failed: FailedWork[] = []
       try {
@@ -90,6 +98,7 @@ interface Invocation {
   readonly plan: Plan
   readonly world: World
   readonly commit: Commit
+  readonly state?: StateClaims
   readonly lookups: ContainerLookups
   readonly deadline: Deadline
   readonly deadLetters: DeadLetterLog
@@ -131,11 +140,18 @@ interface Round {
 
 /** One round over partitions. Throws if all of them have to come again. */
 async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<Round> {
-  const claims = await Promise.all(open.map(work => claimTodo(work, invocation)))
-  const emissions = await decide(claims, invocation)
-  stopAboveShare(emissions, invocation.plan)
+  let claims: readonly ClaimedWork[]
+  let decided: DecidedBatch
+  try {
+    claims = await Promise.all(open.map(work => claimTodo(work, invocation)))
+    decided = await decide(claims, invocation)
+    stopAboveShare(decided.emissions, invocation.plan)
+  } catch (error) {
+    for (const { batch } of open) forgetState(batch, invocation)
+    throw error
+  }
   // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
-  const outcomes = await Promise.allSettled(claims.map(claim => write(claim, emissions, invocation)))
+  const outcomes = await Promise.allSettled(claims.map(claim => write(claim, decided, invocation)))
   return {
     again: outcomes.flatMap(outcome => (outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : [])),
     failures: outcomes.flatMap((outcome, c) =>
@@ -152,10 +168,11 @@ interface ClaimedWork extends Work {
   readonly nextOffset: bigint
 }
 
-async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocation): Promise<ClaimedWork> {
+async function claimTodo(work: Work, invocation: Invocation): Promise<ClaimedWork> {
+  const { commit, deadline, plan, world } = invocation
   const { batch } = work
   const partition = { topic: batch.topic, partition: batch.partition }
-  const claim = await commit.claim(partition, deadline)
+  const claim = await claimPartition(partition, invocation)
   const { position } = claim
   const nextOffset = BigInt(batch.records.at(-1)!.offset) + 1n
   // Offsets ascend, so that usually a look at the first one is enough.
@@ -176,26 +193,97 @@ async function claimTodo(work: Work, { commit, deadline, plan, world }: Invocati
   return { ...work, partition, claim, todo, nextOffset: records.length === 0 ? position! : nextOffset }
 }
 
-/** decode → [filter ⇄ enrich]ⁿ → decide → emit, over the records of all partitions at once. No broker call in here. */
-async function decide(
+/** The state's lock before the fence, the fence before our position: each other order loses (state.md, section 3). */
+async function claimPartition(partition: TopicPartition, { commit, state, deadline, plan }: Invocation): Promise<Claim> {
+  if (state === undefined) return commit.claim(partition, deadline)
+  for (let round = 0; round < fencedRounds; round++) {
+    if (!commit.holds(partition) || !state.isHeld(partition)) {
+      commit.forget(partition)
+      await state.claim(partition, deadline)
+    }
+    const claim = await commit.claim(partition, deadline)
+    if (await state.isComplete(partition, claim.position, deadline)) return claim
+    commit.forget(partition)
+  }
+  throw fencedForGood(plan, partition, new Fenced('', 0, 'the lock of its state is claimed again and again'))
+}
+
+/** A failed attempt keeps nothing: its position may be behind, its token ahead. */
+function forgetState({ topic, partition }: PartitionBatch, { state, commit }: Invocation): void {
+  if (state === undefined) return
+  state.forget({ topic, partition })
+  commit.forget({ topic, partition })
+}
+
+interface DecidedBatch {
+  readonly emissions: readonly Emission[]
+  /** Where the scenario has state. */
+  readonly attempt?: StateAttempt
+}
+
+/** Once; with state again where a record turns out late to be a dead letter, since those after it have seen what it left. */
+async function decide(claims: readonly ClaimedWork[], invocation: Invocation): Promise<DecidedBatch> {
+  const { state, lookups } = invocation
+  if (state === undefined) return (await decideOnce(claims, invocation, lookups.stores))!
+  const corrections: Corrections = new Map()
+  for (const record of claims.flatMap(({ tooLarge }) => [...tooLarge.keys()]))
+    corrections.set(record, new Failure('too-large', '', 'an output is larger than its topic takes'))
+  const stores = eachStore(lookups.stores, answeringOnce)
+  const most = claims.reduce((sum, { todo }) => sum + todo.length, 2)
+  for (let attempts = 0; attempts < most; attempts++) {
+    const decided = await decideOnce(claims, invocation, stores, corrections)
+    if (decided !== undefined) return decided
+  }
+  throw new Error('what the records of a batch leave for each other does not come to rest')
+}
+
+/** decode → [filter ⇄ enrich]ⁿ → decide → write state → emit, over the records of all partitions at once. */
+async function decideOnce(
   claims: readonly ClaimedWork[],
-  { plan, world, lookups, deadline }: Invocation,
-): Promise<readonly Emission[]> {
+  { plan, world, state, commit, lookups, deadline }: Invocation,
+  stores: LookupStores,
+  corrections: Corrections = new Map(),
+): Promise<DecidedBatch | undefined> {
   const columns = decode(
     claims.flatMap(claim => claim.todo),
     plan,
   )
+  const attempt = state && new StateAttempt(state, columns, claims.map(statePartition), corrections)
   let stagesLeft = plan.steps.filter(step => step.kind === 'fetch').length
   for (const step of plan.steps) {
-    if (step.kind === 'filter' || step.kind === 'decide') step.run(columns)
-    if (step.kind !== 'fetch') continue
-    const share = shareOf(deadline, stagesLeft--)
-    await enrich(columns, plan.lookups, step.lookups, lookups.stores, share, lookups.memory)
+    switch (step.kind) {
+      case 'filter':
+      case 'decide':
+        step.run(columns)
+        break
+      case 'fetch': {
+        const share = shareOf(deadline, stagesLeft--)
+        await enrich(columns, plan.lookups, step.lookups, stores, share, lookups.memory)
+        await attempt?.opened(step.lookups, partition => commit.readPosition(partition, deadline))
+        break
+      }
+      case 'settle':
+        attempt!.settle(step)
+        break
+      case 'write':
+        if (!(await attempt!.write(deadline))) return undefined
+    }
   }
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
   const emissions = emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
+  if (attempt?.isSound() === false) return undefined
   world.observe?.({ columns, emissions })
-  return emissions
+  return { emissions, ...(attempt && { attempt }) }
+}
+
+function statePartition({ partition, claim, batch, nextOffset, todo }: ClaimedWork): StatePartition {
+  return { partition, position: claim.position, firstOffset: BigInt(batch.records[0]!.offset), nextOffset, todo }
+}
+
+function stateOf(plan: Plan, { state }: World): StateClaims | undefined {
+  if (plan.state === undefined) return undefined
+  if (state === undefined) throw new Error('the world has no store for state')
+  return new StateClaims({ ...plan, state: plan.state }, state)
 }
 
 /** What the container keeps of its look-ups over invocations. */
@@ -206,15 +294,18 @@ interface ContainerLookups {
 
 function lookupsOf(plan: Plan, { stores }: World): ContainerLookups {
   const nowMs = () => performance.now()
-  const guarded = Object.entries(stores).map(([store, port]) => [
-    store,
-    withBreaker(port, { scenario: plan.scenario, store, nowMs }),
-  ])
   const remembers = plan.lookups.some(({ cacheMs }) => cacheMs > 0)
   return {
-    stores: Object.fromEntries(guarded) as LookupStores,
+    stores: eachStore(stores, (port, store) => withBreaker(port, { scenario: plan.scenario, store, nowMs })),
     ...(remembers && { memory: createLookupMemory({ maxBytes: defaultMemoryBytes, nowMs }) }),
   }
+}
+
+/** What answers under several names stays one, so that it is asked once per stage. */
+function eachStore(stores: LookupStores, wrap: (port: LookupPort, name: string) => LookupPort): LookupStores {
+  const wrapped = new Map<LookupPort, LookupPort>()
+  for (const [name, port] of Object.entries(stores)) if (!wrapped.has(port)) wrapped.set(port, wrap(port, name))
+  return Object.fromEntries(Object.entries(stores).map(([name, port]) => [name, wrapped.get(port)!]))
 }
 
 /** For the commit, which must not start with no time left. */
@@ -243,14 +334,18 @@ function stopAboveShare(emissions: readonly Emission[], plan: Plan): void {
 }
 
 /** Commits one partition. Gives it back if a newer owner took it, or an output did not fit: then it is decided once more. */
-async function write(claimed: ClaimedWork, emissions: readonly Emission[], invocation: Invocation): Promise<Work | undefined> {
+async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocation): Promise<Work | undefined> {
   const { batch, partition, claim, nextOffset, tooLarge, rounds } = claimed
   if (nextOffset === claim.position) return undefined
+  const { emissions, attempt } = decided
   const own = emissions.filter(({ record }) => record.partition === partition.partition && record.topic === partition.topic)
   const outputs = own.flatMap(emission => emission.outputs)
   try {
+    assertRemembered(attempt?.outcomeOf(partition), partition, invocation.plan)
     await invocation.commit.write(partition, claim, outputs, nextOffset, invocation.deadline)
+    attempt?.committed(partition)
   } catch (error) {
+    forgetState(batch, invocation)
     if (error instanceof Fenced) {
       invocation.world.metrics?.count('fenced', 1)
       if (rounds + 1 >= fencedRounds) throw fencedForGood(invocation.plan, partition, error)
@@ -268,6 +363,18 @@ async function write(claimed: ClaimedWork, emissions: readonly Emission[], invoc
   }
   report(own, invocation)
   return undefined
+}
+
+/** Throws Fenced where another invocation has claimed the state's lock. */
+function assertRemembered(outcome: StateOutcome | undefined, partition: TopicPartition, plan: Plan): void {
+  if (outcome === undefined || outcome.kind === 'written') return
+  if (outcome.kind === 'stale') throw new Fenced('', 0, 'the lock of its state was claimed')
+  throw runtimeError('state-moved', {
+    scenario: plan.scenario,
+    key: outcome.key,
+    other: 'another partition',
+    partition: `${partition.topic}-${partition.partition}`,
+  })
 }
 
 function report(emissions: readonly Emission[], { world, deadLetters }: Invocation): void {

@@ -1,0 +1,531 @@
+// What records leave for later ones, as if every record had been decided once, in order (state.md). The Kafka commit is the only decision: the
+// store keeps two values and the offset that separates them, and our committed position tells which of them counts. So nothing is promoted or
+// rolled back after a commit.
+import { Failure } from '../plan/failure.ts'
+import {
+  type Columns,
+  type Plan,
+  type SourceRecord,
+  type StatePlan,
+  Status,
+  type Step,
+  type StoredItem,
+  unset,
+} from '../plan/plan.ts'
+import { runtimeError } from './errors.ts'
+import type {
+  Deadline,
+  LookupPort,
+  StateAnswer,
+  StateClaim,
+  StateItem,
+  StateOutcome,
+  StatePort,
+  StateWrite,
+  TopicPartition,
+} from './ports.ts'
+
+/** A value larger than this is a dead letter `too-large` (scenario-format.md, State). */
+const maxValueBytes = 16_384
+
+/** Garbage collection of cap keys waits for so long after `within` (state.md, section 4); Kafka's default retention is a week. */
+const slackMs = 8 * 86_400_000
+
+/** The plan whose look-ups of state ask for the keys under which values are stored. */
+export function withStateKeys(plan: Plan): Plan {
+  if (plan.state === undefined) return plan
+  const entries = new Map(plan.state.remember.map(({ name, lookup }) => [lookup, name]))
+  return {
+    ...plan,
+    lookups: plan.lookups.map((lookup, index) => {
+      const entry = entries.get(index)
+      if (entry === undefined) return lookup
+      const prefix = `${prefixOf(plan)}${entry}/`
+      return {
+        ...lookup,
+        key: (columns, i) => {
+          const key = lookup.key(columns, i)
+          return typeof key === 'string' ? prefix + key : key
+        },
+      }
+    }),
+  }
+}
+
+export const scopeOf = ({ scenario, generation }: Plan): string => `${scenario}.${generation}`
+const prefixOf = (plan: Plan): string => `sluice:${scopeOf(plan)}:`
+const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
+/** What the container knows of a partition's lock while its claim is valid; forgotten together with epoch and position. */
+interface Held {
+  readonly token: string
+  readonly last: bigint | undefined
+  readonly signature: string | undefined
+  readonly leftovers: ReadonlyMap<string, StateItem>
+  readonly caps: ReadonlyMap<string, bigint>
+}
+
+/** Claims locks. Lives as long as the container. */
+export class StateClaims {
+  readonly plan: Plan & { readonly state: StatePlan }
+  readonly port: StatePort
+  readonly #held = new Map<string, Held>()
+
+  constructor(plan: Plan & { readonly state: StatePlan }, port: StatePort) {
+    this.plan = plan
+    this.port = port
+  }
+
+  isHeld(partition: TopicPartition): boolean {
+    return this.#held.has(idOf(partition))
+  }
+
+  held(partition: TopicPartition): Held {
+    return this.#held.get(idOf(partition))!
+  }
+
+  /** Step 0. Before the fence: a writer whose token is valid then knows that nobody can commit behind its back. */
+  async claim(partition: TopicPartition, deadline: Deadline): Promise<void> {
+    const claim: StateClaim = await this.port.claim({ scope: scopeOf(this.plan), partition }, deadline)
+    this.#assertSignature(claim.signature)
+    this.#held.set(idOf(partition), claim)
+  }
+
+  /**
+   * Step 2's guard: the store must know of every attempt that is committed. Gives false where another invocation has claimed since, whose
+   * commit explains the difference (then claim again); throws where the store has lost writes.
+   */
+  async isComplete(partition: TopicPartition, position: bigint | undefined, deadline: Deadline): Promise<boolean> {
+    const { last, token } = this.held(partition)
+    if (position === undefined || position === 0n || (last !== undefined && last >= position - 1n)) return true
+    if (!(await this.port.holds({ scope: scopeOf(this.plan), partition }, token, deadline))) return false
+    const where = { scenario: this.plan.scenario, partition: `${partition.topic}-${partition.partition}`, position }
+    if (last === undefined) throw runtimeError('state-missing', where)
+    throw runtimeError('state-lost', { ...where, last })
+  }
+
+  /** After the commit: what was written is what counts. */
+  committed(partition: TopicPartition, last: bigint, caps: ReadonlyMap<string, bigint>): void {
+    const held = this.held(partition)
+    this.#held.set(idOf(partition), { ...held, last, signature: this.plan.state.signature, leftovers: new Map(), caps })
+  }
+
+  forget(partition: TopicPartition): void {
+    this.#held.delete(idOf(partition))
+  }
+
+  #assertSignature(stored: string | undefined): void {
+    if (stored === undefined || stored === this.plan.state.signature) return
+    const before = JSON.parse(stored) as Record<string, Record<string, string>>
+    const now = JSON.parse(this.plan.state.signature) as Record<string, Record<string, string>>
+    for (const [entry, fields] of Object.entries(now)) {
+      for (const [field, declared] of Object.entries(fields)) {
+        const found = before[entry]?.[field]
+        if (found !== undefined && found !== declared)
+          throw runtimeError('generation-needed', { scenario: this.plan.scenario, entry, field, stored: found, declared })
+      }
+    }
+  }
+}
+
+/** A partition's part of the batch. */
+export interface StatePartition {
+  readonly partition: TopicPartition
+  /** Undefined: nothing was committed, the mapping is trusted. */
+  readonly position: bigint | undefined
+  /** Of the delivered batch, tombstones included. */
+  readonly firstOffset: bigint
+  readonly nextOffset: bigint
+  readonly todo: readonly SourceRecord[]
+}
+
+/**
+ * Records whose part in the state another attempt at this batch has found out: a Failure for one that is a dead letter for a reason that is
+ * known late, and leaves nothing; `leaves` for one that seemed to fail, and is dropped by a later filter.
+ */
+export type Corrections = Map<SourceRecord, Failure | 'leaves'>
+
+/** One attempt at a batch: reads, judges in order, writes. Made anew where a record turns out late to be a dead letter. */
+export class StateAttempt {
+  readonly #claims: StateClaims
+  readonly #columns: Columns
+  readonly #partitions: readonly StatePartition[]
+  /** By record index. */
+  readonly #partitionOf: Int32Array
+  readonly #corrections: Corrections
+  /** By entry: the newest value of a partition's key that this batch has left. */
+  readonly #left: readonly Map<string, Left>[]
+  /** By entry and record: whether it was taken to leave something. */
+  readonly #assumed: readonly Uint8Array[]
+  readonly #positions = new Map<string, bigint>()
+  /** By partition, once written. */
+  #outcomes: readonly StateOutcome[] = []
+  #writes: readonly StateWrite[] = []
+
+  constructor(claims: StateClaims, columns: Columns, partitions: readonly StatePartition[], corrections: Corrections) {
+    this.#claims = claims
+    this.#columns = columns
+    this.#partitions = partitions
+    this.#corrections = corrections
+    this.#partitionOf = Int32Array.from(partitions.flatMap(({ todo }, p) => todo.map(() => p)))
+    this.#left = claims.plan.state.remember.map(() => new Map())
+    this.#assumed = claims.plan.state.remember.map(() => new Uint8Array(columns.recordCount))
+    for (const one of partitions) this.#positions.set(idOf(one.partition), one.position ?? one.firstOffset)
+  }
+
+  /** After a fetch: the first record of each key sees what is stored; those after it wait until the first has been judged. */
+  async opened(
+    lookups: readonly number[],
+    readPosition: (partition: TopicPartition) => Promise<bigint | undefined>,
+  ): Promise<void> {
+    const columns = this.#columns
+    for (const [e, { lookup, decode }] of this.#claims.plan.state.remember.entries()) {
+      if (!lookups.includes(lookup)) continue
+      const stored = columns.lookups[lookup] as (StoredItem | Failure | null | undefined)[]
+      await this.#readPositions(stored, readPosition)
+      const { before } = columns.remembered[e]!
+      const seen = new Set<string>()
+      for (let i = 0; i < columns.recordCount; i++) {
+        const item = stored[i]
+        if (item === undefined) continue
+        if (item === null) before[i] = decode(null, '')
+        else if (item instanceof Failure) before[i] = item
+        else {
+          const id = this.#chainId(item, i)
+          if (!seen.has(id)) before[i] = decode(this.#textOf(item), item.key)
+          seen.add(id)
+        }
+      }
+    }
+  }
+
+  /** Judges the records in order, each with what those before it left. */
+  settle({ entries, judge }: Step & { readonly kind: 'settle' }): void {
+    const columns = this.#columns
+    const { remember } = this.#claims.plan.state
+    for (let i = 0; i < columns.recordCount; i++) {
+      if (columns.status[i] === Status.undecodable) continue
+      for (const e of entries) this.#see(e, i)
+      judge(columns, i)
+      for (const e of entries) {
+        const { lookup, encode, name } = remember[e]!
+        const { after } = columns.remembered[e]!
+        const item = columns.lookups[lookup]![i] as StoredItem | Failure | null | undefined
+        if (item === undefined || item === null) after[i] = undefined
+        const value = after[i]
+        if (value === undefined || value instanceof Failure) continue
+        const text = encode(value)
+        if (text.length > maxValueBytes / 3 && Buffer.byteLength(text) > maxValueBytes) {
+          after[i] = new Failure(
+            'too-large',
+            `state ${name}`,
+            `what state "${name}" would remember has more than ${maxValueBytes} bytes`,
+          )
+        } else if (this.#leaves(i)) {
+          this.#assumed[e]![i] = 1
+          this.#left[e]!.set(this.#chainId(item as StoredItem, i), {
+            value,
+            text,
+            item: item as StoredItem,
+            partition: this.#partitionOf[i]!,
+          })
+        }
+      }
+    }
+  }
+
+  /**
+   * Step 5: remembers, and gives places. Gives false where a record was taken to leave something, or nothing, and that has turned out to be
+   * wrong: nothing is written then, and another attempt must be made.
+   */
+  async write(deadline: Deadline): Promise<boolean> {
+    const { caps } = this.#claims.plan.state
+    this.#judgeLate()
+    const asks = this.#partitions.map((): Ask[] => [])
+    for (let i = 0; i < this.#columns.recordCount; i++) {
+      if (this.#columns.status[i] !== Status.open || caps.length === 0) continue
+      const ask = this.#askOf(i)
+      if (ask instanceof Failure) this.#fail(i, ask)
+      else if (ask.caps.length > 0) asks[this.#partitionOf[i]!]!.push(ask)
+    }
+    if (this.#correct()) return false
+    const open = this.#partitions.flatMap((one, p) => (one.nextOffset === one.position ? [] : [p]))
+    this.#writes = open.map(p => this.#writeOf(p, asks[p]!))
+    const outcomes = await this.#claims.port.write(this.#writes, deadline)
+    const byPartition: (StateOutcome | undefined)[] = this.#partitions.map(() => undefined)
+    for (const [w, p] of open.entries()) byPartition[p] = outcomes[w]
+    this.#outcomes = byPartition as readonly StateOutcome[]
+    for (const p of open) this.#grant(asks[p]!, byPartition[p]!)
+    return true
+  }
+
+  /** After the outputs are made: false where a record that left something has become a dead letter. */
+  isSound(): boolean {
+    return !this.#correct()
+  }
+
+  /** Undefined: nothing was to be written. */
+  outcomeOf(partition: TopicPartition): StateOutcome | undefined {
+    return this.#outcomes[this.#partitions.findIndex(one => idOf(one.partition) === idOf(partition))]
+  }
+
+  committed(partition: TopicPartition): void {
+    const write = this.#writes.find(({ lock }) => idOf(lock.partition) === idOf(partition))
+    if (write === undefined) return
+    const asked = new Map<string, bigint>()
+    for (const { key, until } of write.caps) if (until !== undefined && until > write.last) asked.set(key, until)
+    this.#claims.committed(partition, write.last, asked)
+  }
+
+  async #readPositions(
+    stored: readonly (StoredItem | Failure | null | undefined)[],
+    readPosition: (partition: TopicPartition) => Promise<bigint | undefined>,
+  ): Promise<void> {
+    const foreign = new Set<string>()
+    for (const item of stored) {
+      if (item === undefined || item === null || item instanceof Failure || item.tp === undefined) continue
+      if (!this.#positions.has(item.tp)) foreign.add(item.tp)
+    }
+    await Promise.all(
+      [...foreign].map(async tp => {
+        const slash = tp.lastIndexOf('/')
+        const position = await readPosition({ topic: tp.slice(0, slash), partition: Number(tp.slice(slash + 1)) })
+        this.#positions.set(tp, position ?? 0n)
+      }),
+    )
+  }
+
+  #see(e: number, i: number): void {
+    const { lookup, decode } = this.#claims.plan.state.remember[e]!
+    const { before } = this.#columns.remembered[e]!
+    const item = this.#columns.lookups[lookup]![i] as StoredItem | Failure | null | undefined
+    if (before[i] !== unset || item === undefined || item === null || item instanceof Failure) return
+    const left = this.#left[e]!.get(this.#chainId(item, i))
+    before[i] = left === undefined ? decode(this.#textOf(item), item.key) : left.value
+  }
+
+  /** A key belongs in one partition; where two of a batch use it, each goes by its own. */
+  #chainId(item: StoredItem, i: number): string {
+    return `${this.#partitionOf[i]} ${item.key}`
+  }
+
+  /** The value that counts. */
+  #textOf({ base, head, at, tp }: StoredItem): string | null {
+    if (tp === undefined) return null
+    return at < this.#positions.get(tp)! ? head : base
+  }
+
+  #leaves(i: number): boolean {
+    const known = this.#corrections.get(this.#columns.record[i]!)
+    return known === undefined ? this.#columns.status[i] !== Status.failing : known === 'leaves'
+  }
+
+  /** A record that passes, and of which nobody knows whether it counts or what it leaves, is a dead letter. */
+  #judgeLate(): void {
+    const { status, remembered, record } = this.#columns
+    for (let i = 0; i < this.#columns.recordCount; i++) {
+      if (status[i] !== Status.open) continue
+      const known = this.#corrections.get(record[i]!)
+      const failure =
+        known instanceof Failure ? known : remembered.map(({ after }) => after[i]).find(after => after instanceof Failure)
+      if (failure !== undefined) this.#fail(i, failure)
+    }
+  }
+
+  #fail(i: number, failure: Failure): void {
+    this.#columns.status[i] = Status.failing
+    this.#columns.failure[i] = failure
+  }
+
+  #askOf(i: number): Ask | Failure {
+    const { caps } = this.#claims.plan.state
+    const asked: AskedCap[] = []
+    for (const [c, cap] of caps.entries()) {
+      const when = cap.when(this.#columns, i)
+      if (when instanceof Failure) return when
+      const key = when ? cap.key(this.#columns, i) : undefined
+      if (key === undefined) continue
+      const [limit, member, units] = [
+        cap.limit(this.#columns, i),
+        cap.member?.(this.#columns, i),
+        cap.take?.(this.#columns, i) ?? 1n,
+      ]
+      for (const part of [key, limit, member, units]) if (part instanceof Failure) return part
+      if ((units as bigint) < 0n) return new Failure('expression-failed', `take of state ${cap.name}`, 'takes less than nothing')
+      asked.push({
+        c,
+        key: this.#capKey(c, key as string),
+        limit: limit as bigint,
+        member: member as string | undefined,
+        units: units as bigint,
+      })
+    }
+    return { i, caps: asked }
+  }
+
+  #capKey(c: number, key: string): string {
+    const { name, sharedBy } = this.#claims.plan.state.caps[c]!
+    return `${sharedBy === undefined ? prefixOf(this.#claims.plan) : `sluice:shared/${sharedBy}:`}${name}/${key}`
+  }
+
+  #writeOf(p: number, asks: readonly Ask[]): StateWrite {
+    const { plan } = this.#claims
+    const { partition, nextOffset } = this.#partitions[p]!
+    const position = this.#positions.get(idOf(partition))!
+    const held = this.#claims.held(partition)
+    const last = nextOffset - 1n
+    const changed = this.#left.flatMap(left => [...left.values()].filter(one => one.partition === p))
+    const changedKeys = new Set(changed.map(({ item }) => item.key))
+    // They were touched by an attempt that did not commit: when this one does, their head must not begin to count.
+    const isUncommitted = held.last !== undefined && held.last >= position
+    const leftovers = isUncommitted ? [...held.leftovers].filter(([key]) => !changedKeys.has(key)) : []
+    const caps = this.#capsOf(asks, held, position)
+    const capIndexes = new Map(caps.map(({ key }, index) => [key, index]))
+    return {
+      lock: { scope: scopeOf(plan), partition },
+      token: held.token,
+      signature: plan.state.signature,
+      position,
+      last,
+      items: [
+        ...changed.map(({ text, item }) => ({
+          key: item.key,
+          base: this.#textOf(item),
+          head: text,
+          at: last,
+          ...(item.tp !== undefined && item.tp !== idOf(partition) && { expected: { at: item.at, tp: item.tp } }),
+        })),
+        ...leftovers.map(([key, item]) => {
+          const value = item.at < position ? item.head : item.base
+          return { key, base: value, head: value, at: -1n }
+        }),
+      ],
+      changed: [...changedKeys],
+      caps,
+      asks: asks.map(({ i, caps: asked }) => ({
+        offset: BigInt(this.#columns.record[i]!.offset),
+        timeMs: this.#columns.record[i]!.timestampMs,
+        caps: asked.map(({ key, limit, units, member }) => ({ cap: capIndexes.get(key)!, limit, units, member })),
+      })),
+    }
+  }
+
+  #capsOf(asks: readonly Ask[], held: Held, position: bigint): StateWrite['caps'] {
+    const { caps } = this.#claims.plan.state
+    const all = new Map<string, StateWrite['caps'][number]>()
+    const add = (key: string, c: number) => {
+      const { withinMs, sharedBy } = caps[c]!
+      const expiresMs = withinMs === undefined ? undefined : withinMs + slackMs
+      all.set(key, { key, until: held.caps.get(key), withinMs, expiresMs, isShared: sharedBy !== undefined })
+    }
+    for (const { caps: asked } of asks) for (const { key, c } of asked) add(key, c)
+    for (const [key, until] of held.caps) {
+      const c = caps.findIndex((_, index) => key.startsWith(this.#capKey(index, '')))
+      // A cap that the scenario no longer has keeps its places.
+      if (until >= position && !all.has(key) && c >= 0) add(key, c)
+    }
+    return [...all.values()]
+  }
+
+  #grant(asks: readonly Ask[], outcome: StateOutcome): void {
+    if (outcome.kind !== 'written') return
+    const { caps } = this.#claims.plan.state
+    for (const [a, { i, caps: asked }] of asks.entries()) {
+      const answer: StateAnswer = outcome.answers[a]!
+      if (answer.kind === 'granted') {
+        for (const [n, { c }] of asked.entries()) {
+          const { number, used } = answer.places[n]!
+          this.#columns.places[c]![i] = caps[c]!.place(number, used)
+        }
+      } else {
+        this.#columns.status[i] = Status.dropped
+        this.#columns.droppedBy[i] = caps[asked[answer.cap]!.c]!.name
+      }
+    }
+  }
+
+  /**
+   * Learns which records leave something after all, or nothing. Of records that hang together by their keys only the first is learned: the
+   * others saw what it left. Each attempt learns more, so it ends.
+   */
+  #correct(): boolean {
+    const { remember, caps } = this.#claims.plan.state
+    const { record, status, failure, remembered, lookups } = this.#columns
+    const tainted = new Set<string>()
+    let learned = false
+    for (let i = 0; i < this.#columns.recordCount; i++) {
+      if (status[i] === Status.undecodable) continue
+      const known = this.#corrections.get(record[i]!)
+      const isDead = failure[i] !== undefined || known instanceof Failure
+      const isWrong = remember.some((_, e) => {
+        const left = remembered[e]!.after[i]
+        const isLeft = left !== undefined && !(left instanceof Failure) && !isDead
+        return isLeft !== (this.#assumed[e]![i] === 1)
+      })
+      // A place that was given to it must be given back.
+      const hasPlace = isDead && caps.some((_, c) => this.#columns.places[c]![i] !== undefined)
+      const ids = remember.flatMap(({ lookup }) => {
+        const item = lookups[lookup]![i] as StoredItem | Failure | null | undefined
+        return item === undefined || item === null || item instanceof Failure ? [] : [this.#chainId(item, i)]
+      })
+      const isTainted = ids.some(id => tainted.has(id))
+      if ((isWrong || hasPlace) && !isTainted) {
+        this.#corrections.set(record[i]!, failure[i] ?? 'leaves')
+        learned = true
+      }
+      if (isWrong || isTainted) for (const id of ids) tainted.add(id)
+    }
+    return learned
+  }
+}
+
+/** What a batch has left under a key so far. */
+interface Left {
+  readonly value: object
+  readonly text: string
+  readonly item: StoredItem
+  readonly partition: number
+}
+
+interface Ask {
+  readonly i: number
+  readonly caps: readonly AskedCap[]
+}
+
+interface AskedCap {
+  /** Index into `StatePlan.caps`. */
+  readonly c: number
+  readonly key: string
+  readonly limit: bigint
+  readonly member: string | undefined
+  readonly units: bigint
+}
+
+/** Answers once per key: where a batch is judged again, only what is new is asked. */
+export function answeringOnce(store: LookupPort): LookupPort {
+  const known = new Map<string, Awaited<ReturnType<LookupPort['lookupMany']>>[number][number]>()
+  return {
+    close: () => store.close(),
+    async lookupMany(requests, deadline) {
+      const ids = requests.map(({ command, keys, members }) => {
+        const asked = JSON.stringify(command)
+        return keys.map((key, k) => JSON.stringify([asked, key, members?.[k]]))
+      })
+      const open = requests.flatMap((request, r) => {
+        const left = request.keys.flatMap((_, k) => (known.has(ids[r]![k]!) ? [] : [k]))
+        return left.length === 0 ? [] : [{ request, r, left }]
+      })
+      if (open.length > 0) {
+        const asked = open.map(({ request, left }) => ({
+          ...request,
+          keys: left.map(k => request.keys[k]!),
+          ...(request.members && { members: left.map(k => request.members![k]!) }),
+        }))
+        const answers = await store.lookupMany(asked, deadline)
+        for (const [o, { r, left }] of open.entries())
+          for (const [n, k] of left.entries()) known.set(ids[r]![k]!, answers[o]![n]!)
+      }
+      return ids.map(keys => keys.map(id => known.get(id)!))
+    },
+  }
+}
