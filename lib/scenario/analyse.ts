@@ -17,6 +17,7 @@ import { createReport, type Report } from './report.ts'
 import type { Cap, Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
 import { isTopicName, readSink, topicNeeds } from './sinks.ts'
 import { capDeclaration, declareState, readCap, readRemember, rememberDeclaration, type StateContext } from './state.ts'
+import { reportCapReads, reportRoundsOfState } from './state-order.ts'
 import { nearest } from './suggestion.ts'
 import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
 import { reportUsage } from './usage.ts'
@@ -107,15 +108,9 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   )
   // A name of two things would seem to need itself.
   const doubled = doubledNames(syntax)
-  reportCycles(
-    [...names.keys()],
-    // A round through a cap is told of by `reads-cap`.
-    uses.filter(use => !doubled.has(use.owner) && names.kindOf(use.owner) !== 'cap'),
-    names,
-    report,
-  )
-  // Such a name has no type; a scenario with it must not leave here as sound.
-  assert(hasErrors(report.diagnostics) || !names.metItself(), 'a name that needs itself has not been told')
+  // A round through a cap is told of by `reads-cap`.
+  const ordered = uses.filter(use => !doubled.has(use.owner) && names.kindOf(use.owner) !== 'cap')
+  const hasCycles = reportCycles([...names.keys()], ordered, names, report)
 
   const parts = {
     source,
@@ -126,6 +121,11 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     decisions: syntax.decisions.flatMap(({ name }) => decisions.get(name.value) ?? []),
     sinks,
   }
+  const orderedParts = { ...parts, state: syntax.state }
+  reportCapReads(orderedParts, uses, names, report)
+  if (!hasCycles) reportRoundsOfState(orderedParts, ordered, names, report)
+  // Such a name has no type; a scenario with it must not leave here as sound.
+  assert(hasErrors(report.diagnostics) || !names.metItself(), 'a name that needs itself has not been told')
   const examples = readExamples(syntax.examples, parts, {
     report,
     clockReader: clockReader(uses),

@@ -5,8 +5,8 @@ import type { NameKind, Names } from './names.ts'
 import type { Report } from './report.ts'
 import { partOf, type Use } from './values.ts'
 
-/** Reports every group of names that need each other, once, at the first reference of one round. */
-export function reportCycles(order: readonly string[], uses: readonly Use[], names: Names, report: Report): void {
+/** Reports every group of names that need each other, once, at the first reference of one round; tells whether there is one. */
+export function reportCycles(order: readonly string[], uses: readonly Use[], names: Names, report: Report): boolean {
   const usesOf = Map.groupBy(uses, use => use.owner)
   const needs = (name: string): readonly string[] => [
     ...new Set((usesOf.get(name) ?? []).flatMap(use => namesIn(use.checked.tree)).filter(other => usesOf.has(other))),
@@ -19,6 +19,7 @@ export function reportCycles(order: readonly string[], uses: readonly Use[], nam
     for (const member of round) told.add(member)
     reportRound(round, usesOf, names, report)
   }
+  return told.size > 0
 }
 
 // Breadth first, so that the message has as few names as possible.
@@ -87,7 +88,7 @@ function referenceTo(name: string, uses: readonly Use[], owner: Range): { readon
 }
 
 /** Where an expression mentions a name, with the fields read of it. */
-function rangeOfName(name: string, { scalar, checked }: Use): Range | undefined {
+export function rangeOfName(name: string, { scalar, checked }: Use): Range | undefined {
   const found = mentionOf(name, checked.tree)
   return found === undefined || scalar === undefined ? undefined : partOf(scalar, found.start, found.end).range
 }
@@ -104,7 +105,7 @@ function mentionOf(name: string, tree: Expr): Range | undefined {
 }
 
 // As written: a name in a cycle has the type `error`, and what is wrong is no longer among an expression's references.
-function namesIn(tree: Expr): readonly string[] {
+export function namesIn(tree: Expr): readonly string[] {
   return tree.kind === 'name' ? [tree.name] : partsOf(tree).flatMap(namesIn)
 }
 

@@ -118,6 +118,10 @@ export const errors = {
   'enricher-cycle': { severity: 'error', text: "Enrichers {names} need each other's result" },
   'enricher-cycle/mixed': { severity: 'error', text: "{names} need each other's result" },
   'enricher-cycle/self': { severity: 'error', text: 'Enricher "{name}" needs its own result' },
+  'enricher-cycle/state': {
+    severity: 'error',
+    text: '{names} need each other from record to record, which would take a round trip for each',
+  },
   'lookup-line': { severity: 'error', text: 'The look-up of "{enricher}" needs the form {form}, found "{found}"' },
   'for-each-no-list': { severity: 'error', text: '"forEach" of "{name}" needs a list, found {found}' },
   'for-each-no-list/form': { severity: 'error', text: '"forEach" of "{name}" needs the form "x in list", found "{found}"' },

@@ -14,6 +14,7 @@ export interface Sections {
   readonly let?: string
   readonly filter?: string
   readonly decide?: string
+  readonly state?: string
   readonly sinks?: string
   readonly examples?: string
 }
@@ -22,7 +23,7 @@ export function scenarioText(sections: Sections): string {
   const { event = '{ id: string, n: int, country?: string, at: timestamp, kind: basic | gold }' } = sections
   const source = sections.source ?? `  topic: orders\n  event: ${event}\n`
   const sinks = sections.sinks ?? '  out: { topic: results, key: event.id, value: event }'
-  const optional = (['enrich', 'let', 'filter', 'decide', 'examples'] as const)
+  const optional = (['enrich', 'let', 'filter', 'decide', 'state', 'examples'] as const)
     .filter(name => sections[name] !== undefined)
     .map(name => `${name}:\n${indented(sections[name]!)}\n`)
   return `scenario: orders\ndescription: Orders.\nsource:\n${source}\n${optional.join('')}sinks:\n${indented(sinks)}\n`
