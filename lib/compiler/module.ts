@@ -61,7 +61,7 @@ import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
 import { Failure } from ${JSON.stringify(paths.failure)}
 import {
   decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, findEach, invalidLookup, isFound, isRequired, itemKey, join, judge, kindFound,
-  lookupMissing, missingField, notInEnum, placeOf, rawItem, read, recordOf, requestKey, tableKey, textOfBytes, unitsOf, wrongType,
+  lookupMissing, missingField, notInEnum, placeOf, storedItem, read, recordOf, requestKey, tableKey, textOfBytes, unitsOf, wrongType,
 } from ${JSON.stringify(paths.columns)}`
 
 // A parameter of key functions; no name of a scenario holds a blank.
@@ -650,8 +650,8 @@ ${body}
       `command: { kind: 'hash', fields: ['base', 'head', 'at', 'tp'] }`,
       `key: ${keyFunction.name}`,
       `needed: ${this.#needed(this.#demandOf(name))}`,
-      `decode: (answer, key) => rawItem(${JSON.stringify(name)}, answer, key)`,
-      `missing: () => undefined`,
+      `decode: (answer, key) => storedItem(${JSON.stringify(name)}, answer, key)`,
+      `missing: () => null`,
       `onError: 'retry'`,
       `timeoutMs: undefined`,
       `cacheMs: 0`,
