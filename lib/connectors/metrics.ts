@@ -8,7 +8,10 @@ export const metricNamespace = 'sluice'
 /** The dimension is the whole name of the function, `SERVICE-STAGE-SCENARIO`: stages of one account stay apart. */
 export const metricDimension = 'FunctionName'
 
-/** Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened. */
+/**
+ * Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened: `dropped.FILTER`,
+ * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, and `cacheHits`, keys that the container's memory knew.
+ */
 export const totals = [
   'records',
   'skipped',

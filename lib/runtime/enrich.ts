@@ -10,6 +10,7 @@ import {
   type LookupPort,
   type LookupRequest,
   type LookupStores,
+  type MetricsPort,
   RetryableError,
   Unanswered,
 } from './ports.ts'
@@ -22,6 +23,7 @@ export async function enrich(
   stores: LookupStores,
   deadline: Deadline,
   memory?: LookupMemory,
+  metrics?: MetricsPort,
 ) {
   const fetches = stage.map(index => collect(columns, plan[index]!, columns.lookups[index]!))
   // By what answers, not by name: remembered values are usually in the Redis of the look-ups, and travel with them.
@@ -45,6 +47,8 @@ export async function enrich(
     }),
   )
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
+  const cacheHits = fetches.reduce((sum, fetch) => sum + fetch.recalledCount, 0)
+  if (cacheHits > 0) metrics?.count('cacheHits', cacheHits)
   if (failed !== undefined) throw failed.reason
   for (const fetch of fetches) spread(fetch)
 }
@@ -63,6 +67,8 @@ interface Fetch {
   readonly isKnown: boolean[]
   /** Key indexes that no memory knew and nobody asks for. */
   unknown: readonly number[]
+  /** How many keys the container's memory knew; also those that another invocation has asked for meanwhile. */
+  recalledCount: number
   /** Pairs of record index and key index. */
   readonly waiting: number[]
   /** With `forEach`: records with their elements, each of which waits for a key index or has its value already. */
@@ -83,6 +89,7 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
     values: [],
     isKnown: [],
     unknown: [],
+    recalledCount: 0,
     waiting: [],
     lists: [],
   }
@@ -146,6 +153,7 @@ function recall(fetch: Fetch, memory: LookupMemory | undefined): readonly Promis
     if (known !== undefined) {
       values[k] = known.value
       isKnown[k] = true
+      fetch.recalledCount++
       continue
     }
     const flight = remembered?.flight(lookup.name, identities[k]!)

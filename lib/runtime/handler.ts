@@ -258,7 +258,7 @@ async function decideOnce(
         break
       case 'fetch': {
         const share = shareOf(deadline, stagesLeft--)
-        await enrich(columns, plan.lookups, step.lookups, stores, share, lookups.memory)
+        await enrich(columns, plan.lookups, step.lookups, stores, share, lookups.memory, world.metrics)
         await attempt?.opened(step.lookups, partition => commit.readPosition(partition, deadline))
         break
       }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryStore } from '../../lib/connectors/memory.ts'
 import { createColumns } from '../../lib/plan/columns.ts'
+import { Failure } from '../../lib/plan/failure.ts'
 import type { LookupPlan, Plan, SourceRecord } from '../../lib/plan/plan.ts'
 import { withBreaker } from '../../lib/runtime/breaker.ts'
 import { createLookupMemory } from '../../lib/runtime/cache.ts'
@@ -49,6 +50,38 @@ describe('cache', () => {
       expect(columns.lookups[0]).toEqual(['found 1', 'missing', 'found 1'])
     }
     expect(store.calls).toHaveLength(calls)
+  })
+
+  test('what the memory knew is counted, once per key', async () => {
+    const memory = createLookupMemory({ maxBytes: 1e6, nowMs: () => 0 })
+    const counts: (readonly [string, number])[] = []
+    const metrics = { count: (name: string, by: number) => void counts.push([name, by]), flush: () => undefined }
+    const ask = (ids: readonly string[]) =>
+      enrich(columnsOf(ids), [lookup], [0], { redis: memoryStore(content) }, deadline, memory, metrics)
+    await ask(['a', 'b'])
+    expect(counts).toEqual([])
+    await ask(['a', 'c', 'a', 'b'])
+    await ask(['d'])
+    expect(counts).toEqual([['cacheHits', 2]])
+  })
+
+  test('what is broken, and what got no answer, is asked for again', async () => {
+    const memory = createLookupMemory({ maxBytes: 1e6, nowMs: () => 0 })
+    const broken: LookupPlan = {
+      ...lookup,
+      onError: 'missing',
+      decode: () => new Failure('lookup-invalid', 'customer:a', 'not as declared'),
+    }
+    const store = memoryStore(content)
+    for (let batch = 0; batch < 2; batch++) {
+      const columns = columnsOf(['a'])
+      await enrich(columns, [broken], [0], { redis: store }, deadline, memory)
+      expect(columns.lookups[0]).toEqual(['missing'])
+    }
+    const silentStore = memoryStore(content, new Set(['customer:b']))
+    for (let batch = 0; batch < 2; batch++)
+      await enrich(columnsOf(['b']), [{ ...lookup, onError: 'missing' }], [0], { redis: silentStore }, deadline, memory)
+    expect([store.calls.length, silentStore.calls.length]).toEqual([2, 2])
   })
 
   test('two look-ups of equal keys are two things', async () => {
