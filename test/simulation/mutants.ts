@@ -29,7 +29,7 @@ export const mutants = {
   },
   'an unknown outcome keeps the claim': {
     file: 'runtime/commit.ts',
-    replace: [['    this.#forget(partition)\n    const { reusable }', '    const { reusable }']],
+    replace: [['    this.forget(partition)\n    const { reusable }', '    const { reusable }']],
   },
   'a session that met a transport error goes on': {
     file: 'runtime/commit.ts',
