@@ -7,6 +7,7 @@ import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
 import { createKafka } from './kafka/producer.ts'
 import { compressionFrom, securityFrom } from './kafka/security.ts'
 import { counted, createMetrics } from './metrics.ts'
+import { createSamples, traceHeaders } from './samples.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 /** How each store is reached; absent what the scenario does not look up, so that its bundle holds no client for it. */
@@ -19,6 +20,8 @@ export interface Connectors {
 export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}): World {
   const { scenario } = plan
   const metrics = env['SLUICE_METRICS'] === 'off' ? undefined : metricsOf(plan, env)
+  const log = powertoolsLog(plan)
+  const every = Number(env['SLUICE_LOG_SAMPLE'] ?? 0)
   const counting = (store: LookupPort) => (metrics === undefined ? store : counted(store, metrics))
   return {
     kafka: createKafka({
@@ -37,10 +40,12 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
       ...(connect.dynamodb && { dynamodb: counting(connect.dynamodb({ ...endpointOf(env), scenario })) }),
       ...(connect.http && { http: counting(connect.http({ scenario })) }),
     },
-    log: powertoolsLog(plan),
+    log,
     deadLetterTopic: deadLetterTopicOf(plan, env),
     partialResponse: env['SLUICE_PARTIAL_RESPONSE'] === 'on',
     ...(metrics !== undefined && { metrics }),
+    ...(every > 0 && { observe: createSamples({ scenario, every, log }) }),
+    ...(env['SLUICE_TRACING'] === 'on' && { carriedHeaders: traceHeaders }),
   }
 }
 

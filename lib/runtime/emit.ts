@@ -17,6 +17,8 @@ export interface EmitOptions {
   readonly deadLetterTopic: string
   /** Offsets, by partition, of records whose outputs the broker found too large; with `bare` not even their dead letter fits. */
   readonly tooLarge?: ReadonlyMap<SourceRecord, 'outputs' | 'dead letter'>
+  /** Headers of the source record that its outputs keep; dead letters keep all. */
+  readonly carriedHeaders?: readonly string[]
 }
 
 /** The outputs of each record, in order of the columns. A record is atomic: a sink that fails makes it a dead letter alone. */
@@ -41,7 +43,9 @@ function emitRecord(columns: Columns, i: number, plan: Plan, options: EmitOption
       failure = sink.emit(columns, i, made)
       if (failure !== undefined) break
       if (made.length === 0) continue
-      const own = made.map((output, index) => outputRecord(record, output, idempotencyKeyOf(plan, record, sink.name, index)))
+      const own = made.map((output, index) =>
+        outputRecord(record, output, idempotencyKeyOf(plan, record, sink.name, index), options.carriedHeaders),
+      )
       outputs = outputs.length === 0 ? own : [...outputs, ...own]
       empty(made)
     }
@@ -60,10 +64,21 @@ function empty(array: unknown[]): void {
   while (array.length > 0) array.pop()
 }
 
-function outputRecord(record: SourceRecord, { topic, key, headers, value }: SinkOutput, idempotencyKey: string): OutputRecord {
+function outputRecord(
+  record: SourceRecord,
+  { topic, key, headers, value }: SinkOutput,
+  idempotencyKey: string,
+  carried: readonly string[] | undefined,
+): OutputRecord {
   const written: Header[] = new Array(headers.length + 1)
   for (let h = 0; h < headers.length; h++) written[h] = { name: headers[h]![0], value: Buffer.from(headers[h]![1]) }
   written[headers.length] = { name: 'sluice-idempotency-key', value: Buffer.from(idempotencyKey) }
+  if (carried !== undefined) {
+    for (const header of record.headers) {
+      // What the sink says itself goes before.
+      if (carried.includes(header.name) && !headers.some(([name]) => name === header.name)) written.push(header)
+    }
+  }
   return {
     topic,
     key: key === undefined ? record.key : toBytes(key),

@@ -34,6 +34,8 @@ export interface World {
   readonly stores: LookupStores
   readonly log: Log
   readonly deadLetterTopic: string
+  /** Headers of a source record that its outputs keep, such as a trace's. */
+  readonly carriedHeaders?: readonly string[]
   /** Where records leave something for later ones; `stores.state` reads it. */
   readonly state?: StatePort
   /** Sees each decided batch before it is committed: `sluice invoke --why`, examples. */
@@ -270,7 +272,8 @@ async function decideOnce(
     }
   }
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
-  const emissions = emit(columns, plan, { deadLetterTopic: world.deadLetterTopic, tooLarge })
+  const { deadLetterTopic, carriedHeaders } = world
+  const emissions = emit(columns, plan, { deadLetterTopic, tooLarge, ...(carriedHeaders && { carriedHeaders }) })
   if (attempt?.isSound() === false) return undefined
   world.observe?.({ columns, emissions })
   return { emissions, ...(attempt && { attempt }) }
