@@ -1,10 +1,19 @@
-// A real Redis for tests: the machine's, or Debian's package, without starting Debian's own service.
+// A real Redis for tests: the machine's, or Debian's package, without starting Debian's own service. Valkey, too: the machine's, or Debian's
+// backport, unpacked beside our other files.
 import { execFile, execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts, sluiceFolder, startService, untilReady } from './process.ts'
+
+export interface RedisOptions {
+  readonly port?: number
+  /** As on the command line: `--requirepass`, `secret`. */
+  readonly settings?: readonly string[]
+  /** Default: redis-server. */
+  readonly command?: string
+}
 
 export interface LocalRedis {
   /** `redis://127.0.0.1:PORT` */
@@ -20,8 +29,8 @@ export interface LocalRedis {
 const run = promisify(execFile)
 const startAttempts = 3
 
-export async function startRedis(options: { readonly port?: number } = {}): Promise<LocalRedis> {
-  await installRedis()
+export async function startRedis(options: RedisOptions = {}): Promise<LocalRedis> {
+  if (options.command === undefined) await installRedis()
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePorts(1))[0]!
     const name = randomUUID().slice(0, 8)
@@ -29,8 +38,11 @@ export async function startRedis(options: { readonly port?: number } = {}): Prom
     const logFile = join(sluiceFolder, 'log', `redis-${name}.log`)
     mkdirSync(folder, { recursive: true })
     const service = startService({
-      command: 'redis-server',
-      arguments: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+      command: options.command ?? 'redis-server',
+      arguments: [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+        ...(options.settings ?? []),
+      ],
       logFile,
       abandonedFolder: folder,
     })
@@ -62,8 +74,66 @@ export async function startRedis(options: { readonly port?: number } = {}): Prom
   }
 }
 
+export interface LocalRedisCluster {
+  /** The first node's. */
+  readonly url: string
+  /** Three primaries, each with a third of the slots. */
+  readonly nodes: readonly LocalRedis[]
+  stop(): Promise<void>
+}
+
+/** Three primaries without replicas; a cluster without one of them goes on with the rest. */
+export async function startRedisCluster(options: RedisOptions = {}): Promise<LocalRedisCluster> {
+  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no']
+  const started = await Promise.allSettled(
+    // The nodes speak to each other on another port, by default on one above 65,535 where ours is high.
+    (await freePorts(3)).map(async bus =>
+      startRedis({ ...options, settings: [...settings, '--cluster-port', String(bus), ...(options.settings ?? [])] }),
+    ),
+  )
+  const nodes = started.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const stop = async () => void (await Promise.all(nodes.map(node => node.stop())))
+  try {
+    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
+    const addresses = nodes.map(node => `127.0.0.1:${node.port}`)
+    await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { url: nodes[0]!.url, nodes, stop }
+}
+
+/** The path of a valkey-server; undefined where this machine has none and cannot get one. */
+export async function installValkey(): Promise<string | undefined> {
+  if (runs('valkey-server')) return 'valkey-server'
+  const folder = join(sluiceFolder, 'valkey')
+  const server = join(folder, 'usr', 'bin', 'valkey-server')
+  if (runs(server)) return server
+  if (!existsSync('/usr/bin/apt-get')) return undefined
+  // Lists and packages of its own: the machine's stay as they are.
+  const apt = join(folder, 'apt')
+  mkdirSync(join(apt, 'lists', 'partial'), { recursive: true })
+  mkdirSync(join(apt, 'cache', 'archives', 'partial'), { recursive: true })
+  writeFileSync(join(apt, 'sources.list'), 'deb http://deb.debian.org/debian bookworm-backports main\n')
+  const places = [
+    ['Dir::Etc::sourcelist', join(apt, 'sources.list')],
+    ['Dir::Etc::sourceparts', '/dev/null'],
+    ['Dir::State::lists', join(apt, 'lists')],
+    ['Dir::Cache', join(apt, 'cache')],
+  ].flatMap(([name, value]) => ['-o', `${name}=${value}`])
+  try {
+    await run('apt-get', [...places, '-qq', 'update'], { cwd: apt })
+    await run('apt-get', [...places, '-qq', 'download', 'valkey-server', 'valkey-tools'], { cwd: apt })
+    for (const file of readdirSync(apt)) if (file.endsWith('.deb')) await run('dpkg-deb', ['-x', join(apt, file), folder])
+  } catch {
+    return undefined
+  }
+  return runs(server) ? server : undefined
+}
+
 async function installRedis(): Promise<void> {
-  if (hasRedis()) return
+  if (runs('redis-server')) return
   const remedy = 'Install Redis 7, or set SLUICE_REDIS=redis://HOST:PORT.'
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
     throw new Error(`There is no redis-server on the PATH. ${remedy}`)
@@ -90,9 +160,9 @@ async function installRedis(): Promise<void> {
   }
 }
 
-function hasRedis(): boolean {
+function runs(server: string): boolean {
   try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
+    execFileSync(server, ['--version'], { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -46,7 +46,7 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
     let open: readonly number[] = commands.map((_, index) => index)
     /** Where a node sent us with ASK, for the next question alone. */
     const asked = new Map<number, RedisNode>()
-    let lost = 0
+    let hasLost = false
     for (let round = 0; ; round++) {
       if (owners === undefined) await refresh(remainingMs())
       const sendings = new Map<RedisNode, Sending>()
@@ -67,6 +67,7 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
       const again: number[] = []
       let pause = false
       let isOutdated = false
+      let losesNow = false
       // All settle: the first error must not leave another node's answers on their way.
       const outcomes = await Promise.allSettled(
         [...sendings.values()].map(sending => sent(sending, commands, { timeoutMs: remainingMs(), repeatable })),
@@ -75,10 +76,13 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
         const outcome = outcomes[s]!
         if (outcome.status === 'rejected') {
           // A node that died has a successor, which the others know; once, and only for what may be asked twice.
-          if (!repeatable || outcome.reason instanceof TimeUp || ++lost > sendings.size) throw outcome.reason
+          if (!repeatable || outcome.reason instanceof TimeUp || hasLost) {
+            // Another may own its slots by the time that the batch comes again.
+            owners = undefined
+            throw new NodeFailure(sending.node.address, outcome.reason)
+          }
           again.push(...sending.indexes)
-          isOutdated = true
-          pause = true
+          losesNow = true
           continue
         }
         for (const [position, index] of sending.indexes.entries()) {
@@ -110,6 +114,11 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
         }
       }
       if (again.length === 0) return replies
+      if (losesNow) {
+        hasLost = true
+        isOutdated = true
+        pause = true
+      }
       const pauseMs = pause ? backoffMs(Math.min(round, 5), firstPauseMs) : 0
       if (round >= maxRounds || endMs - performance.now() <= pauseMs) return replies
       if (pause) await new Promise(resolve => setTimeout(resolve, pauseMs))
@@ -160,7 +169,7 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
         if (Array.isArray(reply)) return adopt(reply, node)
         failure = reply instanceof ReplyError ? new ClusterError(reply) : new Error('CLUSTER SLOTS gave no list')
       } catch (error) {
-        failure = error
+        failure = new NodeFailure(node.address, error)
       }
     }
     throw failure ?? new TimeUp('no time to ask for the slots')
@@ -199,6 +208,18 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
       nodes.set(place, node)
     }
     return node
+  }
+}
+
+/** Which of the nodes it was. */
+export class NodeFailure extends Error {
+  override readonly name = 'NodeFailure'
+  readonly address: string
+  readonly error: unknown
+  constructor(address: string, error: unknown) {
+    super(`${address}: ${error instanceof Error ? error.message : String(error)}`)
+    this.address = address
+    this.error = error
   }
 }
 

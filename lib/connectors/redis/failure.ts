@@ -2,7 +2,7 @@
 // first is repeated: the rest may quote what was sent, and a password was.
 import type { RetryableError } from '../../runtime/ports.ts'
 import { TimeUp, unanswered } from '../patience.ts'
-import { ClusterError } from './cluster.ts'
+import { ClusterError, NodeFailure } from './cluster.ts'
 import { Closed, NoTls, Refused } from './connection.ts'
 import { Garbage, ReplyError } from './replies.ts'
 
@@ -45,6 +45,7 @@ const ignite =
 
 /** `error`: what the client threw, or the reply of a command. Bugs come back as they are. */
 export function redisFailure(error: unknown, asked: Asked): RetryableError | unknown {
+  if (error instanceof NodeFailure) return redisFailure(error.error, { ...asked, address: error.address })
   const about = causeOf(error)
   return about === undefined ? error : unanswered(error, { store: 'redis', ...asked, ...about })
 }

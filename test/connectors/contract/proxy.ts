@@ -11,6 +11,8 @@ export interface Proxy {
   release(): void
   /** Cuts all connections: a frozen function sees that only at its next call. */
   cut(): void
+  /** What comes on the connections that are open now is lost from here on, and they stay open. */
+  deafen(): void
   /** Cuts the connection after so many further bytes of answers, once. */
   cutAfter(byteCount: number): void
   close(): Promise<void>
@@ -19,6 +21,7 @@ export interface Proxy {
 export async function startProxy(target: string): Promise<Proxy> {
   const [host, port] = target.split(':') as [string, string]
   const pairs = new Set<readonly [Socket, Socket]>()
+  const deaf = new Set<Socket>()
   let held: (() => void)[] | undefined
   let bytesLeft = Number.POSITIVE_INFINITY
   let count = 0
@@ -33,7 +36,9 @@ export async function startProxy(target: string): Promise<Proxy> {
       upstream.destroy()
     }
     for (const socket of pair) socket.on('error', end).on('close', end)
-    client.on('data', chunk => upstream.write(chunk))
+    client.on('data', chunk => {
+      if (!deaf.has(client)) upstream.write(chunk)
+    })
     upstream.on('data', chunk => {
       const pass = () => {
         if (client.destroyed) return
@@ -63,6 +68,9 @@ export async function startProxy(target: string): Promise<Proxy> {
     },
     cut: () => {
       for (const [client] of pairs) client.destroy()
+    },
+    deafen: () => {
+      for (const [client] of pairs) deaf.add(client)
     },
     cutAfter: byteCount => {
       bytesLeft = byteCount

@@ -5,7 +5,7 @@ import { BatchWriteItemCommand, CreateTableCommand, DynamoDBClient } from '@aws-
 import { Redis } from 'ioredis'
 import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { startIgnite } from '../../../infra/local/ignite.ts'
-import { startRedis } from '../../../infra/local/redis.ts'
+import { installValkey, startRedis } from '../../../infra/local/redis.ts'
 import { startUpstash } from '../../../infra/local/upstash.ts'
 import { connectDynamoDb } from '../../../lib/connectors/dynamodb.ts'
 import { connectHttp } from '../../../lib/connectors/http.ts'
@@ -54,6 +54,34 @@ async function fill(url: string, content: Content): Promise<void> {
   redis.disconnect()
 }
 
+// By Debian's backport, where the machine has no other; without it and without a way to get it there is nothing to run.
+const valkey = await installValkey()
+if (valkey === undefined) console.log('This machine has no valkey-server and cannot get one: the contract is not run on Valkey.')
+
+function redisOverTcp(name: string, command?: string): Source {
+  return {
+    name,
+    isKeyValue: true,
+    hasSecret: true,
+    store: 'redis',
+    start: async content => {
+      const redis = await startRedis(command === undefined ? {} : { command })
+      await fill(redis.url, content)
+      const admin = new Redis(redis.url)
+      await admin.config('SET', 'requirepass', 'right-secret')
+      admin.disconnect()
+      return {
+        address: `127.0.0.1:${redis.port}`,
+        connect: (address, secret = 'right-secret') => connectRedis({ url: `redis://:${secret}@${address}`, scenario: 'visits' }),
+        texts: strings,
+        answer: same,
+        wrongKindKey: 'hash',
+        stop: () => redis.stop(),
+      }
+    },
+  }
+}
+
 export const sources: readonly Source[] = [
   {
     name: 'in memory',
@@ -77,27 +105,8 @@ export const sources: readonly Source[] = [
       }
     },
   },
-  {
-    name: 'Redis over TCP',
-    isKeyValue: true,
-    hasSecret: true,
-    store: 'redis',
-    start: async content => {
-      const redis = await startRedis()
-      await fill(redis.url, content)
-      const admin = new Redis(redis.url)
-      await admin.config('SET', 'requirepass', 'right-secret')
-      admin.disconnect()
-      return {
-        address: `127.0.0.1:${redis.port}`,
-        connect: (address, secret = 'right-secret') => connectRedis({ url: `redis://:${secret}@${address}`, scenario: 'visits' }),
-        texts: strings,
-        answer: same,
-        wrongKindKey: 'hash',
-        stop: () => redis.stop(),
-      }
-    },
-  },
+  redisOverTcp('Redis over TCP'),
+  ...(valkey === undefined ? [] : [redisOverTcp('Valkey over TCP', valkey)]),
   {
     name: 'Upstash over HTTP',
     isKeyValue: true,
