@@ -98,7 +98,7 @@ export function reportRoundsOfState(parts: OrderedParts, uses: readonly Use[], n
     const cure = members.some(
       member => withoutWhen.has(member) && !readNames(usesOf.get(member)).includes(nextOf(members, member)),
     )
-      ? 'Write a "when" that does without them.'
+      ? `Write a "when" for state "${entries[0]}" that does without them.`
       : 'Remove one of the references.'
     const values = { names: capitalized(listed(described)) }
     report.add('enricher-cycle/state', values, first!.range, {

@@ -133,8 +133,10 @@ function kindOf(syntax: StateSyntax, report: Report): DeclaredState['kind'] {
   const { name, fields, set, limit, withinMs, member, take, shared, from } = syntax
   const remembers = fields !== undefined || set !== undefined
   if (remembers === (limit !== undefined)) {
-    const notes = ['Write what is remembered and how many may pass as two entries, each with a name of its own.']
-    report.add('state-kind', { name: name.value }, name.range, { notes: remembers ? notes : [] })
+    const notes = remembers
+      ? ['Write what is remembered and how many may pass as two entries, each with a name of its own.']
+      : ['Add "fields" and "set" for what is remembered, or "limit" for how many records may pass.']
+    report.add('state-kind', { name: name.value }, name.range, { notes })
     return undefined
   }
   if (limit !== undefined) {
@@ -236,7 +238,8 @@ function readUnits(scalar: ScalarText, place: Place): Checked {
 
 function readExpressionOnly(scalar: ScalarText, place: Place): Checked {
   if (!scalar.quoted) return readExpression(scalar, place)
-  const needed = place.expected === undefined ? 'an int or a decimal' : describeType(place.expected)
+  const { expected } = place
+  const needed = expected === undefined || expected.kind === 'error' ? 'an int or a decimal' : describeType(expected)
   const found = `the text "${scalar.text}"`
   place.report.add('type-mismatch', { place: place.place, needed, found }, scalar.range, {
     notes: ['Without quotes it is an expression.'],
