@@ -104,6 +104,10 @@ describe('cache', () => {
     }
     expect(memory.recall('customer', 'key 0')).toBeUndefined()
     expect(memory.recall('customer', 'key 99999')).toMatchObject({ value: 99_999 })
+    // Not by its own count alone: of entries of 100 bytes at least a million bytes hold 10,000 at most.
+    const kept = Array.from({ length: 100_000 }, (_, n) => memory.recall('customer', `key ${n}`)).filter(Boolean)
+    expect(kept.length).toBeLessThan(10_000)
+    expect(kept.length).toBeGreaterThan(1000)
   })
 
   test('two invocations at once ask once for a key; if the first gets no answer, the second asks itself', async () => {
