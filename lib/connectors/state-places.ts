@@ -1,0 +1,168 @@
+// The places of caps, apart from any store: which are given back, which record gets one, and what it is told. The store in memory and DynamoDB
+// run this; Redis runs the same as a script (state-redis-scripts.ts), and the contract suite holds them together. Why: state.md, section 3, step 5.
+import type { StateAnswer, StateLock, StateWrite } from '../runtime/ports.ts'
+
+export interface Place {
+  /** From 1; the lowest that was free. */
+  readonly number: bigint
+  readonly timeMs: number
+  readonly units: bigint
+  /** Units that were held when it was given, with its own: a record that comes again is told the same. */
+  readonly used: bigint
+  readonly member: string | undefined
+}
+
+/** By coordinates: `TOPIC-PARTITION@OFFSET`, in a shared cap with `SCENARIO.GENERATION/` before, so that each scenario gives back only its own. */
+export type Places = ReadonlyMap<string, Place>
+
+type CapRequest = StateWrite['caps'][number]
+
+export interface Judged {
+  readonly answers: readonly StateAnswer[]
+  /** In the order of `StateWrite.caps`. */
+  readonly places: readonly Places[]
+}
+
+/** `before`: in the order of `write.caps`. `nowMs` only limits what may be forgotten. */
+export function judgeAsks(write: StateWrite, before: readonly Places[], nowMs: number): Judged {
+  const { lock, asks } = write
+  const asked = askedByCap(write)
+  const ledgers = write.caps.map((cap, c) => openLedger(write, cap, { before: before[c]!, asked: asked[c]!, nowMs }))
+  const prefixes = write.caps.map(cap => coordinatePrefix(lock, cap.isShared))
+  const answers = asks.map((ask): StateAnswer => {
+    const held = ask.caps.map(({ cap }) => ledgers[cap]!.places.get(`${prefixes[cap]}${ask.offset}`))
+    const refusedBy = ask.caps.findIndex(
+      ({ cap, limit, units, member }, c) => held[c] === undefined && !ledgers[cap]!.takes(ask.timeMs, { limit, units, member }),
+    )
+    if (refusedBy >= 0) {
+      // All or none: what an earlier attempt got from the others goes back.
+      for (const [c, { cap }] of ask.caps.entries())
+        if (held[c] !== undefined) ledgers[cap]!.giveBack(`${prefixes[cap]}${ask.offset}`)
+      return { kind: 'refused', cap: refusedBy }
+    }
+    const places = ask.caps.map(({ cap, units, member }, c) => {
+      const same = held[c]
+      return same ?? ledgers[cap]!.grant(`${prefixes[cap]}${ask.offset}`, { timeMs: ask.timeMs, units, member })
+    })
+    return { kind: 'granted', places: places.map(({ number, used }) => ({ number, used })) }
+  })
+  return { answers, places: ledgers.map(({ places }) => places) }
+}
+
+/** The highest offset for which the lock must remember that this cap was asked; undefined: it need not. */
+export function untilAfter(write: StateWrite, cap: number): bigint | undefined {
+  const { until } = write.caps[cap]!
+  let highest = until !== undefined && until > write.last ? until : undefined
+  for (const { offset, caps } of write.asks)
+    if ((highest === undefined || offset > highest) && caps.some(one => one.cap === cap)) highest = offset
+  return highest
+}
+
+export function coordinatePrefix({ scope, partition: { topic, partition } }: StateLock, isShared: boolean): string {
+  return `${isShared ? `${scope}/` : ''}${topic}-${partition}@`
+}
+
+interface Wanted {
+  readonly timeMs: number
+  readonly units: bigint
+  readonly member: string | undefined
+}
+
+function askedByCap({ caps, asks }: StateWrite): readonly ReadonlyMap<bigint, Wanted>[] {
+  const asked = caps.map(() => new Map<bigint, Wanted>())
+  for (const { offset, timeMs, caps: ones } of asks)
+    for (const { cap, units, member } of ones) asked[cap]!.set(offset, { timeMs, units, member })
+  return asked
+}
+
+interface Ledger {
+  readonly places: Places
+  takes(timeMs: number, wanted: { readonly limit: bigint; readonly units: bigint; readonly member: string | undefined }): boolean
+  /** After `takes`, at the same time. */
+  grant(coordinates: string, wanted: Wanted): Place
+  giveBack(coordinates: string): void
+}
+
+/** One cap key while a batch asks it. Sums are kept for the window that was asked last, since records mostly come in the order of their time. */
+function openLedger(
+  { lock, position, last }: StateWrite,
+  { isShared, withinMs, expiresMs }: CapRequest,
+  given: { readonly before: Places; readonly asked: ReadonlyMap<bigint, Wanted>; readonly nowMs: number },
+): Ledger {
+  const { asked, nowMs } = given
+  const prefix = coordinatePrefix(lock, isShared)
+  const horizonMs = forgetBefore(expiresMs, asked, nowMs)
+  const places = new Map<string, Place>()
+  for (const [coordinates, place] of given.before) {
+    if (coordinates.startsWith(prefix)) {
+      const offset = BigInt(coordinates.slice(prefix.length))
+      if (offset >= position && offset <= last) {
+        const wanted = asked.get(offset)
+        // Look-ups may answer differently at each attempt: a place for other units or another member is asked for anew.
+        if (wanted !== undefined && wanted.units === place.units && wanted.member === place.member) places.set(coordinates, place)
+        continue
+      }
+    }
+    if (place.timeMs > horizonMs) places.set(coordinates, place)
+  }
+
+  let used = 0n
+  let lowestFree = 1n
+  const numbers = new Set<bigint>()
+  const members = new Set<string>()
+  /** The sums hold for every window that begins at or after the first and before the second. */
+  let [latestOutsideMs, earliestInsideMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+
+  return {
+    places,
+    takes(timeMs, { limit, units, member }) {
+      seeWindow(timeMs)
+      return used + units <= limit && !(member !== undefined && members.has(member))
+    },
+    grant(coordinates, { timeMs, units, member }) {
+      const place = { number: lowestFree, timeMs, units, used: used + units, member }
+      places.set(coordinates, place)
+      // Its own time always lies within its own window.
+      include(place)
+      return place
+    },
+    giveBack(coordinates) {
+      places.delete(coordinates)
+      latestOutsideMs = Number.POSITIVE_INFINITY
+    },
+  }
+
+  function seeWindow(timeMs: number): void {
+    const sinceMs = withinMs === undefined ? Number.NEGATIVE_INFINITY : timeMs - withinMs
+    if (latestOutsideMs <= sinceMs && sinceMs < earliestInsideMs) return
+    used = 0n
+    lowestFree = 1n
+    numbers.clear()
+    members.clear()
+    latestOutsideMs = Number.NEGATIVE_INFINITY
+    earliestInsideMs = Number.POSITIVE_INFINITY
+    for (const place of places.values()) {
+      if (place.timeMs > sinceMs) include(place)
+      else latestOutsideMs = Math.max(latestOutsideMs, place.timeMs)
+    }
+  }
+
+  function include({ number, timeMs, units, member }: Place): void {
+    used += units
+    numbers.add(number)
+    while (numbers.has(lowestFree)) lowestFree++
+    if (member !== undefined) members.add(member)
+    earliestInsideMs = Math.min(earliestInsideMs, timeMs)
+  }
+}
+
+/**
+ * Places up to then are garbage. Record time alone would let one record from the year 2100 wipe a cap, the clock alone would forget what an old
+ * topic, read again, still needs.
+ */
+function forgetBefore(expiresMs: number | undefined, asked: ReadonlyMap<bigint, Wanted>, nowMs: number): number {
+  if (expiresMs === undefined || asked.size === 0) return Number.NEGATIVE_INFINITY
+  let newestMs = Number.NEGATIVE_INFINITY
+  for (const { timeMs } of asked.values()) newestMs = Math.max(newestMs, timeMs)
+  return Math.min(newestMs, nowMs) - expiresMs
+}
