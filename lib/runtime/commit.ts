@@ -82,7 +82,9 @@ export class Commit {
       { group: groupOf(this.#plan), progress: partition, nextOffset, records },
       deadline,
     )
-    if (reusable) this.#claims.set(idOf(partition), { session: claim.session, position: nextOffset })
+    // At least once nothing is skipped: what comes again is asked for again, as by somebody who reset the mapping.
+    const position = this.#plan.delivery === 'exactly-once' ? nextOffset : undefined
+    if (reusable) this.#claims.set(idOf(partition), { session: claim.session, position })
   }
 
   /** Epoch and position are another's, or nobody knows. */
