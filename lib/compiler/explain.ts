@@ -1,6 +1,6 @@
 // The plan in words, to the letter of scenario-format.md ("`explain`, to the letter"): scripts and people compare it between versions.
-import type { Decision, Scenario, Sink, Template, Value } from '../scenario/scenario.ts'
-import type { Condition, PlannedDecision, PlannedLookup, Planning, Stage } from './planning.ts'
+import type { Decision, Scenario, Sink, StateEntry, Template, Value } from '../scenario/scenario.ts'
+import type { Condition, PlannedDecision, Planning, Stage } from './planning.ts'
 
 /** A line between the first one and the total. */
 export interface ExplainLine {
@@ -18,7 +18,7 @@ export function explain(planning: Planning): string {
     ...lines.map(({ step, names, detail }) =>
       `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd(),
     ),
-    `  ${total(planning.roundTrips)}`,
+    `  ${total(planning)}`,
   ].join('\n')
 }
 
@@ -39,9 +39,13 @@ function heading({ name, source, delivery }: Scenario): string {
   return `${name}: ${source.topic}, ${batch}, ${delivery}`
 }
 
-function total(roundTrips: number): string {
+function total({ roundTrips, stages }: Planning): string {
   if (roundTrips === 0) return 'no round trips'
-  return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most`
+  const trips = stages.filter(stage => stage.kind === 'fetch' || stage.kind === 'write')
+  // A look-up for a sink whose `when` reads a cap comes after the writing.
+  const which = trips.at(-1)?.kind === 'write' ? 'the last one' : 'one of them'
+  const state = trips.some(stage => stage.kind === 'write') ? `, ${which} writes state` : ''
+  return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most${state}`
 }
 
 function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): readonly ExplainLine[] {
@@ -53,13 +57,16 @@ function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): read
     case 'settle':
       return []
     case 'write':
-      return [{ step: 'write', names: stage.entries.map(({ name }) => name).join(', '), detail: '1 script per partition' }]
+      return [{ step: 'write', names: stage.entries.map(({ name }) => name).join(', '), detail: writeDetail(stage.entries) }]
     case 'fetch':
       return [
         {
           step: `fetch ${fetchNumber}`,
-          names: stage.lookups.map(({ enricher }) => enricher.name).join(', '),
-          detail: fetchDetail(stage.lookups, scenario),
+          names: [...stage.lookups.map(({ enricher }) => enricher), ...stage.entries.map(({ entry }) => entry)]
+            .toSorted((a, b) => a.range.start - b.range.start)
+            .map(({ name }) => name)
+            .join(', '),
+          detail: fetchDetail(stage, scenario),
         },
       ]
   }
@@ -82,16 +89,20 @@ function decisionDetail({ decision }: PlannedDecision): string {
   ].join(', ')
 }
 
-function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): string {
+function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, scenario: Scenario): string {
   const commands: Partial<Record<string, string>> = { hash: 'HMGET', json: 'GET', string: 'GET', member: 'SISMEMBER' }
-  const counted = (chosen: readonly PlannedLookup[]) =>
-    ['HMGET', 'GET', 'SISMEMBER']
-      .map(command => [chosen.filter(({ enricher }) => commands[enricher.lookup.kind] === command).length, command] as const)
+  const counted = (asked: readonly (string | undefined)[]) =>
+    ['HMGET', 'GET', 'SISMEMBER', 'state']
+      .map(command => [asked.filter(each => each === command).length, command] as const)
       .filter(([count]) => count > 0)
       .map(([count, command]) => `${count} ${command}`)
       .join(', ')
-  const single = counted(lookups.filter(({ enricher }) => enricher.forEach === undefined))
-  const perElement = counted(lookups.filter(({ enricher }) => enricher.forEach !== undefined))
+  const asked = (isLoop: boolean) =>
+    lookups
+      .filter(({ enricher }) => (enricher.forEach !== undefined) === isLoop)
+      .map(({ enricher }) => commands[enricher.lookup.kind])
+  const single = counted([...asked(false), ...entries.map(() => 'state')])
+  const perElement = counted(asked(true))
   const redis = [...(single ? [`${single} per record`] : []), ...(perElement ? [`${perElement} per element`] : [])]
   const pipeline = redis.length === 0 ? [] : [[...redis, 'one pipeline'].join(', ')]
   const others = lookups.flatMap(({ enricher: { lookup } }) =>
@@ -104,9 +115,12 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
   const cached = lookups
     .filter(({ enricher }) => enricher.cacheMs > 0)
     .map(({ enricher }) => `${enricher.name} cached ${durationText(enricher.cacheMs)}`)
-  const alsoFor = lookups
+  const alsoFor = [
+    ...lookups.map(({ enricher, onDroppedSinks }) => ({ name: enricher.name, onDroppedSinks })),
+    ...entries.map(({ entry, onDroppedSinks }) => ({ name: entry.name, onDroppedSinks })),
+  ]
     .filter(({ onDroppedSinks }) => onDroppedSinks.length > 0)
-    .map(({ enricher, onDroppedSinks }) => `${enricher.name} also for ${onDroppedSinks.map(sink => sink.name).join(', ')}`)
+    .map(({ name, onDroppedSinks }) => `${name} also for ${onDroppedSinks.map(sink => sink.name).join(', ')}`)
   const forSinks = lookups
     .filter(
       ({ byFilters, sinks, onDroppedSinks }) =>
@@ -114,6 +128,15 @@ function fetchDetail(lookups: readonly PlannedLookup[], scenario: Scenario): str
     )
     .map(({ enricher, sinks }) => `${enricher.name} for ${sinks.map(sink => sink.name).join(', ')}`)
   return [...pipeline, ...new Set(others), ...cached, ...alsoFor, ...forSinks].join('; ')
+}
+
+function writeDetail(entries: readonly StateEntry[]): string {
+  const caps = entries.flatMap(entry => {
+    if (entry.kind === 'remember') return []
+    const within = entry.withinMs === undefined ? '' : ` within ${durationText(entry.withinMs)}`
+    return [`${entry.name} at most ${collapsed(entry.limit.source)}${within}`]
+  })
+  return ['1 script per partition', ...caps].join('; ')
 }
 
 function sinkDetail(sink: Sink): string {

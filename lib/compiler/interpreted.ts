@@ -50,6 +50,7 @@ import {
   entriesReadBy,
   entriesThatDoubt,
   fetchedEnrichers,
+  neededFilters,
   type Planning,
   rememberEntries,
   type Stage,
@@ -182,8 +183,9 @@ class Interpreted {
     const settled = entries.map(entry => ({ entry, column: columns.remembered[all.indexOf(entry)]! }))
     for (const { entry, column } of settled) {
       const { name, when } = entry
-      if (when !== undefined)
-        column.when[i] = this.#guarded(`when of state ${name}`, () => this.#expression(when, columns, i, {}) as boolean)
+      if (when === undefined) continue
+      const isFinal = columns.status[i] === 1 && neededFilters(entry, this.#scenario).includes(columns.droppedBy[i]!)
+      column.when[i] = !isFinal && this.#guarded(`when of state ${name}`, () => this.#expression(when, columns, i, {}) as boolean)
     }
     this.#judge(columns, i, conditions, planning)
     for (const { entry, column } of settled) {

@@ -30,6 +30,7 @@ import {
   entriesReadBy,
   entriesThatDoubt,
   fetchedEnrichers,
+  neededFilters,
   type Planning,
   referencesOf,
   rememberEntries,
@@ -614,7 +615,10 @@ ${body}
     const whens = settled.flatMap(({ entry, e }) => {
       if (entry.when === undefined) return []
       const when = expressionFunction(this.#module, entry.when, this.#names, `${entry.name}_when`, `when of state ${entry.name}`)
-      return [`${whenOf(e)} = ${when.call}`]
+      const needed = neededFilters(entry, this.#scenario)
+      if (needed.length === 0) return [`${whenOf(e)} = ${when.call}`]
+      const final = this.#module.constant('final', `new Set(${JSON.stringify(needed)})`)
+      return [`${whenOf(e)} = c.status[i] === 1 && ${final}.has(c.droppedBy[i]) ? false : ${when.call}`]
     })
     const verdicts = conditions.map(condition => this.#judgement(condition))
     if (verdicts.length > 0) this.#module.add(`function ${judge}_filters(c, i) {\n  ${verdicts.join('\n  ')}\n}`)

@@ -104,10 +104,9 @@ export function plan(scenario: Scenario): Planning {
       keptAlive: keptAlive(remember.filter(entry => entry.when !== undefined && writeNeeds.get(entry)!.has(name))),
     }
   }
-  const filterNames = new Set(scenario.filters.map(filter => filter.name))
   const keptAlive = (entries: readonly Remember[]): readonly string[] | undefined => {
     if (entries.length === 0) return undefined
-    const named = entries.map(entry => conjuncts(entry.when!.tree).filter(name => filterNames.has(name)))
+    const named = entries.map(entry => neededFilters(entry, scenario))
     return named[0]!.filter(name => named.every(names => names.includes(name)))
   }
   const gates = (sink: Sink, name: string): boolean =>
@@ -234,6 +233,12 @@ export function entriesThatDoubt(condition: Condition, planning: Planning): read
     if (when === undefined || when.constant !== undefined) return false
     return !planning.closure(referencesOf(when)).has(condition.name)
   })
+}
+
+/** Filters that an entry's own `when` names: a record that one of them drops leaves nothing, and what `when` reads may be unknown. */
+export function neededFilters({ when }: Remember, { filters }: Scenario): readonly string[] {
+  const names = new Set(filters.map(filter => filter.name))
+  return when === undefined ? [] : conjuncts(when.tree).filter(name => names.has(name))
 }
 
 /** Names of an `&&` chain that are false alone: where one is, the whole is. */

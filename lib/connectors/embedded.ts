@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts'
 import { createHandler, type Decided, type Log } from '../runtime/handler.ts'
 import type { OutputRecord } from '../runtime/ports.ts'
 import { memoryLog, memoryStore, type StoreContent } from './memory.ts'
+import { memoryState } from './state-memory.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 export interface EmbeddedOptions {
@@ -19,15 +20,17 @@ export interface EmbeddedOptions {
 export function embed(plan: Plan, options: EmbeddedOptions) {
   const kafka = memoryLog()
   const store = memoryStore(options.lookups, options.failing)
+  const state = plan.state && memoryState()
   const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
   const handler = createHandler(plan, {
     kafka,
-    stores: { redis: store, dynamodb: store, http: store },
+    stores: { redis: store, dynamodb: store, http: store, ...(state && { state: state.lookups }) },
+    ...(state && { state }),
     log: options.log,
     deadLetterTopic,
     ...(options.observe && { observe: options.observe }),
   })
-  return { handler, kafka, store }
+  return { handler, kafka, store, state }
 }
 
 /**
