@@ -151,3 +151,70 @@ sinks:
 `
   expect(explained(text)[2]).toBe('  fetch 1  address  1 HMGET per record, one pipeline; address for out')
 })
+
+test('what is remembered is read with the look-ups; the last round trip writes state', () => {
+  const text = readFileSync('test/golden/good/win-back.yml', 'utf8').replace('scenario: win-back', 'scenario: test')
+  expect(explained(text)).toEqual([
+    'test: app.visits, 100 records or 500 ms per batch, exactly-once',
+    '  fetch 1  visit            1 state per record, one pipeline',
+    '  filter   away',
+    '  write    visit, greeting  1 script per partition; greeting at most 2 within 30d',
+    '  emit     greetings        key event.customerId; to crm.greetings',
+    '  2 round trips per batch at most, the last one writes state',
+  ])
+})
+
+test('state beside look-ups per record and per element; caps alone are only written', () => {
+  const text = `
+    scenario: test
+    source:
+      topic: app.visits
+      event: { customerId: string, at: timestamp }
+    state:
+      daily:
+        key: '{event.customerId}/{event.at.format("yyyy-MM-dd", "Europe/Warsaw")}'
+        limit: 2
+      budget: { key: best.code, limit: 10000 * 2, take: best.cost }
+      visit: { key: event.customerId, fields: { segment: string = "" }, set: { segment: profile.segment } }
+    enrich:
+      profile: { redis: "hash customer:{event.customerId}", fields: { segment: string, age: int }, onMissing: drop }
+      catalogue:
+        redis: json actions:{profile.segment}
+        fields: { actions: [{ code: string, minAge: int, margin: int }] }
+        onMissing: drop
+      propensity: { forEach: action in catalogue.actions, redis: "string propensity:{action.code}", value: "int = 1" }
+    filter:
+      moved: visit.segment != profile.segment
+    decide:
+      best:
+        forEach: p in propensity
+        hitPolicy: first
+        rank: cost descending
+        onMissing: drop
+        rules:
+          - when: profile.age >= p.action.minAge
+            then: { code: p.action.code, cost: p.value * p.action.margin }
+    sinks:
+      actions: { topic: crm.next-best-actions, key: event.customerId, value: { action: best.code } }
+      held:
+        on: dropped
+        topic: crm.held
+        when: visit.segment == "old"
+        key: event.customerId
+        value: event
+    `
+  expect(explained(text)).toEqual([
+    'test: app.visits, 100 records or 500 ms per batch, exactly-once',
+    '  fetch 1  visit, profile        1 HMGET, 1 state per record, one pipeline; visit also for held',
+    '  filter   profile found, moved',
+    '  fetch 2  catalogue             1 GET per record, one pipeline',
+    '  filter   catalogue found',
+    '  fetch 3  propensity            1 GET per element, one pipeline',
+    '  decide   best                  1 rule, first, cost descending, for each p in propensity',
+    '  filter   best found',
+    '  write    daily, budget, visit  1 script per partition; daily at most 2; budget at most 10000 * 2',
+    '  emit     actions               key event.customerId; to crm.next-best-actions',
+    '  emit     held                  on dropped; when visit.segment == "old"; key event.customerId; to crm.held',
+    '  4 round trips per batch at most, the last one writes state',
+  ])
+})
