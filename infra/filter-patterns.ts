@@ -17,25 +17,46 @@ const largestNumber = 5e9
 export function derivedPatterns(scenario: Scenario): readonly object[] {
   // A sink for dropped records wants exactly what a pattern would keep away.
   if (scenario.sinks.some(({ onDropped }) => onDropped)) return []
-  const conditions = scenario.filters.map(({ condition }) => possible(condition.typed, true, scenario))
-  // Without an output there is nothing to lose, unless a missing look-up or decision makes a dead letter of its own.
-  const optional = [...scenario.enrichers, ...scenario.decisions]
-  if (optional.every(({ onMissing }) => onMissing !== 'deadLetter')) {
-    // The list of a "forEach" may fail before its "when" is asked.
-    const wanting = scenario.sinks.map(({ when, forEach }) =>
-      when === undefined || forEach !== undefined ? everything : possible(when.typed, true, scenario),
-    )
-    conditions.push(union(wanting))
-  }
-  const alternatives = conditions
-    .map(usable)
-    .sort((a, b) => a.length - b.length)
-    .reduce(intersection, everything)
+  const filters = all(scenario.filters.map(({ condition }) => possible(condition.typed, true, scenario)))
+  const alternatives = union([all([filters, wanted(scenario)]), ...writesDropped(scenario)])
   const patterns = usable(alternatives).map(alternative => ({ value: patternOf(alternative) }))
   const fits = patterns.length <= mostPatterns && patterns.every(pattern => JSON.stringify(pattern).length <= longestPattern)
   const says = patterns.every(({ value }) => Object.keys(value).length > 0)
   // No alternative at all: the rules never hold. That is for `check` to tell, not for a pattern.
   return fits && says ? patterns : []
+}
+
+/** Where some sink may want the record. */
+function wanted(scenario: Scenario): Condition {
+  // Without an output there is nothing to lose, unless a missing look-up or decision makes a dead letter of its own.
+  const optional = [...scenario.enrichers, ...scenario.decisions]
+  if (optional.some(({ onMissing }) => onMissing === 'deadLetter') || writesState(scenario)) return everything
+  return union(
+    // The list of a "forEach" may fail before its "when" is asked.
+    scenario.sinks.map(({ when, forEach }) =>
+      when === undefined || forEach !== undefined ? everything : possible(when.typed, true, scenario),
+    ),
+  )
+}
+
+/** Whether a record may change what later ones see by passing the filters alone, whatever the sinks want. */
+function writesState({ state }: Scenario): boolean {
+  return state.some(entry => entry.kind === 'cap' || entry.when === undefined)
+}
+
+/** Where an entry's own "when" may hold, by which it is written for dropped records as well. */
+function writesDropped(scenario: Scenario): readonly Condition[] {
+  return scenario.state.flatMap(entry =>
+    entry.kind === 'remember' && entry.when !== undefined ? [possible(entry.when.typed, true, scenario)] : [],
+  )
+}
+
+/** All of them; the ones that say most first, since too many alternatives are cut. */
+function all(conditions: readonly Condition[]): Condition {
+  return conditions
+    .map(usable)
+    .sort((a, b) => a.length - b.length)
+    .reduce(intersection, everything)
 }
 
 /** Alternatives; a record is kept if one holds. */

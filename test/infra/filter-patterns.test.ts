@@ -13,9 +13,10 @@ interface Rules {
   readonly let?: string
   readonly sinks?: string
   readonly enrich?: string
+  readonly state?: string
 }
 
-function scenarioOf({ filters, let: variables, sinks, enrich }: Rules): Scenario {
+function scenarioOf({ filters, let: variables, sinks, enrich, state }: Rules): Scenario {
   const text = `scenario: patterns
 description: Rules to derive patterns from.
 source:
@@ -30,6 +31,7 @@ source:
     def: int = 5
     items: list<int>
 ${enrich ?? ''}
+${state ?? ''}
 ${variables === undefined ? '' : `let:\n  shared: |\n    ${variables}`}
 ${filters.length > 0 ? `filter:\n${filters.map((filter, i) => `  f${i}: |\n    ${filter}`).join('\n')}` : ''}
 sinks:
@@ -80,6 +82,32 @@ test.each<[string, Rules, readonly object[]]>([
     },
     [{ value: { flag: [true] } }, { value: { type: ['BUY'] } }],
   ],
+  [
+    'what passes the filters and writes state, though no sink wants it',
+    {
+      filters: ['event.type == "BUY"'],
+      sinks: '  a: { topic: a, when: event.flag, value: event }',
+      state: 'state:\n  last: { key: event.type, fields: { n?: int }, set: { n: event.n } }',
+    },
+    [{ value: { type: ['BUY'] } }],
+  ],
+  [
+    'what a cap is asked for, though no sink wants it',
+    {
+      filters: ['event.type == "BUY"'],
+      sinks: '  a: { topic: a, when: event.flag, value: event }',
+      state: 'state:\n  few: { key: event.type, limit: 2, within: 1h }',
+    },
+    [{ value: { type: ['BUY'] } }],
+  ],
+  [
+    'what an entry writes for by its own condition, also where it is dropped',
+    {
+      filters: ['event.type == "BUY"'],
+      state: 'state:\n  last: { key: event.type, when: event.flag, fields: { n?: int }, set: { n: event.n } }',
+    },
+    [{ value: { type: ['BUY'] } }, { value: { flag: [true] } }],
+  ],
 ])('%s becomes a pattern', (_, rules, patterns) => {
   expect(derivedPatterns(scenarioOf(rules))).toEqual(patterns)
 })
@@ -94,6 +122,13 @@ test.each<[string, Rules]>([
     { filters: ['event.flag'], sinks: '  a: { topic: a, value: event }\n  b: { topic: b, on: dropped, value: event }' },
   ],
   ['no rule at all', { filters: [] }],
+  [
+    'an entry that every record writes',
+    {
+      filters: ['event.type == "BUY"'],
+      state: 'state:\n  last: { key: event.type, when: true, fields: { n?: int }, set: { n: event.n } }',
+    },
+  ],
   [
     'a sink that wants few, beside a look-up that makes dead letters',
     {
