@@ -1,9 +1,9 @@
 // Reads topics record by record, from any offset to what is written at present: for commands that look back (`sluice replay`), not for the
 // Lambda. Nobody joins a group. Batches come as they stand in the log, transaction markers included: whoever reads decides by them, since
 // "last stable" ends before what a slow transaction of somebody else holds back.
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { Deadline, TopicPartition } from '../../runtime/ports.ts'
 import { BrokerError, Cluster } from './cluster.ts'
+import { decompress } from './decompression.ts'
 import { kafkaError, toPortError } from './errors.ts'
 import { fetchRecords, listOffsets } from './messages.ts'
 import { Patience, Scope } from './patience.ts'
@@ -133,9 +133,7 @@ export function decodeBatches(bytes: Buffer, { topic, partition }: TopicPartitio
     reader.int16()
     reader.int32()
     const count = reader.int32()
-    const content = new Reader(
-      decompress(reader.raw(reader.rest), attributes & compressionMask, `${topic}-${partition}@${firstOffset}`),
-    )
+    const content = new Reader(decompress(reader.raw(reader.rest), attributes & compressionMask))
     const records = Array.from({ length: count }, () => {
       const record = decodeRecord(content, firstOffset, firstTimestampMs)
       return (attributes & logAppendTimeBit) === 0 ? record : { ...record, timestampMs: maxTimestampMs }
@@ -160,23 +158,6 @@ function decodeRecord(reader: Reader, firstOffset: bigint, firstTimestampMs: num
 function nullable(reader: Reader): Buffer | null {
   const length = reader.varint()
   return length < 0 ? null : reader.raw(length)
-}
-
-function decompress(bytes: Buffer, compression: number, coordinates: string): Buffer {
-  switch (compression) {
-    case 0:
-      return bytes
-    case 1:
-      return gunzipSync(bytes)
-    case 4:
-      return zstdDecompressSync(bytes)
-    default: {
-      const name = compression === 2 ? 'snappy' : compression === 3 ? 'lz4' : `codec ${compression}`
-      throw new Error(
-        `${coordinates} is compressed with ${name}, which is not read here (gzip and zstd are): set compression.type of the topic to producer, gzip or zstd`,
-      )
-    }
-  }
 }
 
 async function repeat<Result>(

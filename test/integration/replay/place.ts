@@ -1,6 +1,6 @@
 // A scenario on topics of its own, with dead letters that its own function made on the real broker.
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTopics } from '../../../infra/local/topics.ts'
@@ -32,6 +32,8 @@ export interface ReplayPlace {
   rules(rules: Rules): void
   /** The function as deployed, over these records. */
   decide(records: readonly ConsumedRecord[]): Promise<void>
+  /** The same records once more. */
+  decideAgain(): Promise<void>
   sluice(...words: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly error: string }>
   /** What a read_committed consumer finds in the target: idempotency key without its prefix, and value. */
   outputs(): Promise<readonly string[]>
@@ -67,20 +69,12 @@ export async function replayPlace(
     writeFileSync(file, `${head}${more}sinks:\n  counted: { topic: ${target}, value: { n: ${value}, at: now } }\n`)
   }
   rules({})
+  let before: readonly ConsumedRecord[] = []
   const environment = { SLUICE_KAFKA: broker, ...options.environment }
   return {
     ...{ name, source, target, deadLetters, file, rules },
-    async decide(records) {
-      const kafka = createKafka({ bootstrapServers: broker, clientId: 'test' })
-      const checked = checkScenario(file, (await import('node:fs')).readFileSync(file, 'utf8'))
-      const handler = createHandler(
-        { ...interpretedPlan(plan(checked.scenario!)), stopAbove: 1 },
-        { kafka, stores: {}, log: silent, deadLetterTopic: deadLetters },
-      )
-      const event = buildEvent(records, { kind: 'self-managed', bootstrapServers: broker })
-      await handler(event, { getRemainingTimeInMillis: () => 30_000 } as never)
-      await kafka.close()
-    },
+    decide,
+    decideAgain: () => decide(before),
     async sluice(...words) {
       let out = ''
       let error = ''
@@ -106,6 +100,19 @@ export async function replayPlace(
     },
     read: topic => readCommitted(broker, [topic], { timeoutMs: 20_000 }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+
+  async function decide(records: readonly ConsumedRecord[]): Promise<void> {
+    before = records
+    const { scenario } = checkScenario(file, readFileSync(file, 'utf8'))
+    const kafka = createKafka({ bootstrapServers: broker, clientId: 'test', delivery: scenario!.delivery })
+    const handler = createHandler(
+      { ...interpretedPlan(plan(scenario!)), stopAbove: 1 },
+      { kafka, stores: {}, log: silent, deadLetterTopic: deadLetters },
+    )
+    const event = buildEvent(records, { kind: 'self-managed', bootstrapServers: broker })
+    await handler(event, { getRemainingTimeInMillis: () => 30_000 } as never)
+    await kafka.close()
   }
 }
 
