@@ -89,6 +89,7 @@ async function deliver(
   const { handler, kafka } = subject.embed(plan, {
     lookups,
     failing,
+    held: heldOf(example),
     log: silent,
     observe: ({ columns, emissions }: Decided) => {
       for (const [i, { record, droppedBy, failure }] of emissions.entries()) {
@@ -190,7 +191,14 @@ function outputDifferences(
   return differences
 }
 
-/** In examples any filter that is false has dropped the record: asked with everything looked up. */
+/** What state holds before the first record. */
+function heldOf({ steps }: Example): ReadonlyMap<string, string> {
+  return steps[0]!.given.state
+}
+
+/**
+ * In examples any filter that is false has dropped the record: asked with everything looked up, and with what the steps before it left.
+ */
 async function isFalse(
   scenario: Scenario,
   name: string,
@@ -204,27 +212,34 @@ async function isFalse(
   let verdict: unknown
   const all = (lookup: LookupPlan): LookupPlan => ({
     ...byExample(lookup),
-    needed: (columns: Columns, i: number) => columns.status[i] !== 3,
+    needed: (columns: Columns, i: number) =>
+      columns.record[i]!.offset === index ? columns.status[i] !== 3 : lookup.needed(columns, i),
   })
   const plan = { ...subject.plan, lookups: subject.plan.lookups.map(all) }
   const { handler } = subject.embed(plan, {
     lookups,
     failing,
+    held: heldOf(example),
     log: silent,
     observe: ({ columns }: Decided) => {
       verdict = condition.verdict(columns, 0)
     },
   })
-  const record = kafkaRecord(scenario, example.steps[index]!.given, index)
-  await (handler as (event: KafkaEvent, context: unknown) => Promise<unknown>)(
-    eventOf(scenario, [record]),
-    invocationContext,
-  ).catch(() => undefined)
+  const first = scenario.state.length === 0 ? index : 0
+  for (let offset = first; offset <= index; offset++) {
+    const record = kafkaRecord(scenario, example.steps[offset]!.given, offset)
+    verdict = undefined
+    await (handler as (event: KafkaEvent, context: unknown) => Promise<unknown>)(
+      eventOf(scenario, [record]),
+      invocationContext,
+    ).catch(() => undefined)
+  }
   return verdict === false
 }
 
 /** Looks up by the name of the look-up and the step, since `given` says what look-ups find, not what keys hold. */
 function byExample(lookup: LookupPlan): LookupPlan {
+  if (lookup.store === 'state') return lookup
   return {
     ...lookup,
     key: (columns, i, element, index) => {

@@ -71,6 +71,7 @@ function coverage(scenario: Scenario, results: readonly ExampleResult[]): string
   const filters = [
     ...scenario.filters,
     ...[...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop'),
+    ...scenario.state.filter(({ kind }) => kind === 'cap'),
   ].map(({ name }) => name)
   const sinks = scenario.sinks.map(({ name }) => name)
   const dropping = new Set(steps.map(step => step.droppedBy))

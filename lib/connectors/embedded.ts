@@ -3,34 +3,61 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import type { Plan } from '../plan/plan.ts'
 import { createHandler, type Decided, type Log } from '../runtime/handler.ts'
-import type { OutputRecord } from '../runtime/ports.ts'
-import { memoryLog, memoryStore, type StoreContent } from './memory.ts'
-import { memoryState } from './state-memory.ts'
+import type { LookupPort, OutputRecord, StatePort, TransactionPort } from '../runtime/ports.ts'
+import { type MemoryLog, memoryLog, memoryStore, type StoreContent } from './memory.ts'
+import { type MemoryState, memoryState } from './state-memory.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 export interface EmbeddedOptions {
   readonly lookups: StoreContent
   /** Keys that give no answer. */
   readonly failing?: ReadonlySet<string>
+  /** What every key of a remember entry holds at first: the JSON text of its fields, by the entry's name. */
+  readonly held?: ReadonlyMap<string, string>
   readonly log: Log
   readonly deadLetterTopic?: string
+  /** What other containers share; default: its own. */
+  readonly kafka?: TransactionPort & Pick<MemoryLog, 'committed'>
+  readonly state?: StatePort & Pick<MemoryState, 'lookups'>
   readonly observe?: (decided: Decided) => void
 }
 
 export function embed(plan: Plan, options: EmbeddedOptions) {
-  const kafka = memoryLog()
+  const kafka = options.kafka ?? memoryLog()
   const store = memoryStore(options.lookups, options.failing)
-  const state = plan.state && memoryState()
+  const state = plan.state && (options.state ?? memoryState())
   const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
   const handler = createHandler(plan, {
     kafka,
-    stores: { redis: store, dynamodb: store, http: store, ...(state && { state: state.lookups }) },
+    stores: { redis: store, dynamodb: store, http: store, ...(state && { state: holding(state.lookups, plan, options.held) }) },
     ...(state && { state }),
     log: options.log,
     deadLetterTopic,
     ...(options.observe && { observe: options.observe }),
   })
   return { handler, kafka, store, state }
+}
+
+/** Where a key has never been written, there is what its entry holds at first, as if it had been left long ago. */
+function holding(lookups: LookupPort, plan: Plan, held: EmbeddedOptions['held']): LookupPort {
+  if (held === undefined || held.size === 0) return lookups
+  const prefix = `sluice:${plan.scenario}.${plan.generation}:`
+  return {
+    ...lookups,
+    lookupMany: async (requests, deadline) => {
+      const answers = await lookups.lookupMany(requests, deadline)
+      return requests.map(({ command, keys }, r) =>
+        keys.map((key, k) => {
+          const answer = answers[r]![k]!
+          const text = held.get(key.slice(prefix.length).split('/', 1)[0]!)
+          const isEmpty = Array.isArray(answer) && answer.every(part => part === null)
+          if (command.kind !== 'hash' || text === undefined || !isEmpty) return answer
+          const item: Record<string, string> = { base: text, head: text, at: '-1', tp: `${plan.source.topic}/0` }
+          return command.fields.map(field => item[field] ?? null)
+        }),
+      )
+    },
+  }
 }
 
 /**
