@@ -131,3 +131,27 @@ export function accessWarnings(settings: SluiceSettings): readonly string[] {
   }
   return warnings
 }
+
+/** Whether one function has a path to what it needs. Sentences with the cure. */
+export function networkWarnings(
+  settings: SluiceSettings,
+  { inVpc, looksUp }: { readonly inVpc: boolean; readonly looksUp: boolean },
+) {
+  const warnings: string[] = []
+  // Brokers of MSK are in a VPC always, others perhaps in the internet.
+  if (!inVpc && clusterKind(settings) !== 'self-managed') {
+    warnings.push(
+      'It is in no VPC and will hardly reach brokers or store, since the trigger gives the function no path: set "vpc" under "sluice" in serverless.yml',
+    )
+  }
+  if (inVpc && looksUp && isUpstash(settings)) {
+    warnings.push(
+      'Upstash is in the internet, and a function in a VPC reaches it only by a NAT gateway; ElastiCache and MemoryDB need none',
+    )
+  }
+  return warnings
+}
+
+function isUpstash({ redis, redisScheme }: SluiceSettings): boolean {
+  return redisScheme === 'upstash+https' || (typeof redis === 'string' && /^upstash\+https:|\.upstash\.io(:|\/|$)/.test(redis))
+}

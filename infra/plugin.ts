@@ -11,7 +11,15 @@ import { type KeyValueScheme, keyValueSchemeOf } from '../lib/compiler/key-value
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
-import { accessProblems, accessWarnings, clusterKind, kafkaEnvironment, mappingAccess, mappingSource } from './access.ts'
+import {
+  accessProblems,
+  accessWarnings,
+  clusterKind,
+  kafkaEnvironment,
+  mappingAccess,
+  mappingSource,
+  networkWarnings,
+} from './access.ts'
 import { bundleReport } from './bundle-report.ts'
 import { derivedPatterns } from './filter-patterns.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
@@ -322,15 +330,12 @@ export default class SluicePlugin {
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
     this.#refuseWhatCannotRun(mappingProblems(scenario, settled, Date.now()), file)
-    for (const warning of [...mappingWarnings(settled), ...networkWarnings(scenario, lambda, settings)]) {
+    const inVpc = lambda.vpc !== undefined || this.#serverless.service.provider.vpc !== undefined
+    const looksUp = storesOf(scenario).includes('redis')
+    for (const warning of [...mappingWarnings(settled), ...networkWarnings(settings, { inVpc, looksUp })]) {
       this.#utilities.log.warning(`${file}: ${warning}.`)
     }
     const isSelfManaged = clusterKind(settings) === 'self-managed'
-    if (!isSelfManaged && lambda.vpc === undefined && this.#serverless.service.provider.vpc === undefined) {
-      this.#utilities.log.warning(
-        `"${scenario.name}" is in no VPC and will hardly reach brokers or store: the trigger gives the function no path. Set "vpc" under "sluice" in serverless.yml.`,
-      )
-    }
     const roleId = roleIdOf(naming, scenario.name)
     const ownRole = lambda.role === roleId
     const statements = statementsOf(scenario, {
@@ -429,14 +434,6 @@ function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: Sl
     )
   }
   return problems
-}
-
-function networkWarnings(scenario: Scenario, lambda: FunctionObject, { redis }: SluiceSettings): readonly string[] {
-  const isOutside = typeof redis === 'string' && /\.upstash\.io(:|\/|$)/.test(redis)
-  if (scenario.enrichers.length === 0 || lambda.vpc === undefined || !isOutside) return []
-  return [
-    'Upstash is in the internet, and a function in a VPC reaches it only by a NAT gateway; ElastiCache and MemoryDB need none',
-  ]
 }
 
 /** What the function tells beside its metrics. */

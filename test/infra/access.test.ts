@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { accessProblems, accessWarnings, kafkaEnvironment, mappingAccess, mappingSource } from '../../infra/access.ts'
+import {
+  accessProblems,
+  accessWarnings,
+  kafkaEnvironment,
+  mappingAccess,
+  mappingSource,
+  networkWarnings,
+} from '../../infra/access.ts'
 import { esmSettingsOf, mappingResource } from '../../infra/mapping.ts'
 import { statementsOf } from '../../infra/permissions.ts'
 import type { KafkaAccess, SluiceSettings } from '../../infra/settings.ts'
@@ -179,4 +186,46 @@ test.each<[string, SluiceSettings, readonly string[]]>([
   ],
 ])('what surprises is told: %s', (_, given, warnings) => {
   expect(accessWarnings(given)).toEqual(warnings)
+})
+
+const upstash =
+  'Upstash is in the internet, and a function in a VPC reaches it only by a NAT gateway; ElastiCache and MemoryDB need none'
+
+test.each<[string, SluiceSettings, { inVpc: boolean; looksUp: boolean }, readonly string[]]>([
+  ['MSK from a VPC', settings(provisioned, {}, { redis: 'rediss://cache:6379' }), { inVpc: true, looksUp: true }, []],
+  [
+    'MSK from outside',
+    settings(provisioned),
+    { inVpc: false, looksUp: false },
+    [
+      'It is in no VPC and will hardly reach brokers or store, since the trigger gives the function no path: set "vpc" under "sluice" in serverless.yml',
+    ],
+  ],
+  ['brokers in the internet', settings('self-managed'), { inVpc: false, looksUp: true }, []],
+  [
+    'Upstash from a VPC',
+    settings(provisioned, {}, { redis: 'upstash+https://:t@eu1.upstash.io' }),
+    { inVpc: true, looksUp: true },
+    [upstash],
+  ],
+  [
+    'Upstash by TLS from a VPC',
+    settings(provisioned, {}, { redis: 'rediss://:t@eu1.upstash.io:6379' }),
+    { inVpc: true, looksUp: true },
+    [upstash],
+  ],
+  [
+    'Upstash whose URL CloudFormation alone knows',
+    settings(provisioned, {}, { redis: { Ref: 'Url' }, redisScheme: 'upstash+https' }),
+    { inVpc: true, looksUp: true },
+    [upstash],
+  ],
+  [
+    'Upstash, and no look-up',
+    settings(provisioned, {}, { redis: 'upstash+https://:t@eu1.upstash.io' }),
+    { inVpc: true, looksUp: false },
+    [],
+  ],
+])('the way of a function to what it needs: %s', (_, given, lambda, warnings) => {
+  expect(networkWarnings(given, lambda)).toEqual(warnings)
 })
