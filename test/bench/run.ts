@@ -8,7 +8,9 @@ import { cpu } from './cpu.ts'
 import { decoding } from './decode.ts'
 import { enrichment } from './enrich.ts'
 import type { Figure } from './measure.ts'
+import { memory } from './memory.ts'
 import { rules } from './rules.ts'
+import { sources } from './sources.ts'
 import { tables } from './tables.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -17,6 +19,8 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   decode: decoding,
   tables,
   enrich: enrichment,
+  sources,
+  memory,
   commit,
   compile,
   check,
