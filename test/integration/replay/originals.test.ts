@@ -188,7 +188,7 @@ test('a store that does not answer: nothing is sent, and it can be run again', a
   place.rules({
     type: 'string',
     more: 'enrich: { who: { redis: "hash who:{event.n}", fields: { a?: int } } }\n',
-    value: 'who.a',
+    value: 'who.?a',
   })
   const { code, error } = await place.sluice()
   expect({ code, error }).toEqual({
