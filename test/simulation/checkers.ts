@@ -16,6 +16,8 @@ export interface Verdict {
   readonly uncommittedVisible: readonly string[]
   /** A dead letter for good data, an output for bad data, or another content. */
   readonly wrong: readonly string[]
+  /** What a record shows of those before it, or of its place, is not so. */
+  readonly wrongState: readonly string[]
 }
 
 export function judge(workload: Workload, seen: readonly Seen[]): Verdict {
@@ -23,8 +25,9 @@ export function judge(workload: Workload, seen: readonly Seen[]): Verdict {
     lost: lost(workload, seen),
     duplicated: duplicated(seen),
     reordered: reordered(seen),
-    uncommittedVisible: seen.filter(({ progressCovers }) => !progressCovers).map(({ record }) => idOf(record)),
+    uncommittedVisible: uncommittedVisible(seen),
     wrong: wrong(workload, seen),
+    wrongState: [],
   }
 }
 
@@ -37,12 +40,16 @@ function lost({ expected }: Workload, seen: readonly Seen[]): readonly string[] 
   return [...expected.keys()].filter(id => !found.has(id))
 }
 
-function duplicated(seen: readonly Seen[]): readonly string[] {
+export function uncommittedVisible(seen: readonly Seen[]): readonly string[] {
+  return seen.filter(({ progressCovers }) => !progressCovers).map(({ record }) => idOf(record))
+}
+
+export function duplicated(seen: readonly Seen[]): readonly string[] {
   const once = new Set<string>()
   return seen.map(({ record }) => idOf(record)).filter(id => once.has(id) || !once.add(id))
 }
 
-function reordered(seen: readonly Seen[]): readonly string[] {
+export function reordered(seen: readonly Seen[]): readonly string[] {
   const last = new Map<string, number>()
   return seen.flatMap(({ log, record }) => {
     const [, topic, partition, offset] = idOf(record).split('/')

@@ -56,7 +56,33 @@ export const mutants = {
 
 export type MutantName = keyof typeof mutants
 
+/** Of state: the wrong variants of state.md, section 7. */
+export const stateMutants = {
+  'what an attempt touched that did not commit is left alone': {
+    file: 'runtime/state.ts',
+    replace: [['const leftovers = isUncommitted ?', 'const leftovers = !isUncommitted && isUncommitted ?']],
+  },
+  'the value before is the one that was written last': {
+    file: 'runtime/state.ts',
+    replace: [['return at < this.#positions.get(tp)! ? head : base', 'return head']],
+  },
+  'a failed attempt keeps what it knows': {
+    file: 'runtime/handler.ts',
+    replace: [['  if (state === undefined) return\n  state.forget(', '  if (state !== undefined) return\n  state!.forget(']],
+  },
+  'caps that only an earlier attempt asked are forgotten': {
+    file: 'runtime/state.ts',
+    replace: [['if (until >= position && !all.has(key) && c >= 0)', 'if (until < 0n && c >= 0)']],
+  },
+  'anybody may write': {
+    file: 'connectors/state-memory.ts',
+    replace: [["if (locks.get(lockName(lock))?.token !== token) return { kind: 'stale' }", '']],
+  },
+} as const satisfies Record<string, Mutant>
+
+export type StateMutantName = keyof typeof stateMutants
+
 /** The module simulate.ts over mutated production code. */
-export function simulationOf(name: MutantName): Promise<typeof import('./simulate.ts')> {
-  return mutated(join(import.meta.dirname, 'simulate.ts'), mutants[name])
+export function simulationOf(mutant: Mutant): Promise<typeof import('./simulate.ts')> {
+  return mutated(join(import.meta.dirname, 'simulate.ts'), mutant)
 }

@@ -25,6 +25,8 @@ export async function mutated<Module>(entryPoint: string, mutant: Mutant): Promi
       platform: 'node',
       format: 'esm',
       logLevel: 'error',
+      // Some package in there is no ES module.
+      banner: { js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)" },
       plugins: [
         {
           name: 'mutant',

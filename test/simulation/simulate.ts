@@ -1,21 +1,40 @@
 // The production handler and commit in a simulated world: containers, mapping, stores, broker and clock are played from one seed, so that every
 // run can be repeated exactly. Workload, faults and the order of events are drawn apart: the same faults can meet another order.
 import { memoryStore } from '../../lib/connectors/memory.ts'
+import type { Plan } from '../../lib/plan/plan.ts'
 import type { KafkaEventRecord } from '../../lib/runtime/event.ts'
-import { createHandler } from '../../lib/runtime/handler.ts'
-import { type LookupPort, RetryableError } from '../../lib/runtime/ports.ts'
+import { createHandler, type World } from '../../lib/runtime/handler.ts'
+import { RetryableError } from '../../lib/runtime/ports.ts'
 import { seededRandom } from '../cases/random.ts'
 import { visits, visitsEvent } from '../runtime/plan-fixture.ts'
 import { SimulatedBroker } from './broker.ts'
 import { idOf, judge, type Seen, type Verdict } from './checkers.ts'
 import { type Caller, CallLost, type Fate, Schedule } from './schedule.ts'
+import { drawStateScene } from './state.ts'
 import { drawWorkload, type Workload } from './workload.ts'
 
 export interface SimulationOptions {
   readonly seed: number
+  /** Default `letters`: outputs alone; `state`: records leave something for later ones, too. */
+  readonly scene?: SceneName
   /** No faults but this: one call, counted from 1, does not arrive, or its answer does not. */
   readonly failCall?: { readonly number: number; readonly fate: Exclude<Fate, 'well'> }
 }
+
+export const sceneNames = ['letters', 'state'] as const
+export type SceneName = (typeof sceneNames)[number]
+
+/** What is played: a scenario, its records, its stores, and how what came out is judged. */
+export interface Scene {
+  readonly plan: Plan
+  readonly partitions: Workload['partitions']
+  /** Of one container. */
+  readonly storesOf: (call: StoreCall, below: (limit: number) => number) => Pick<World, 'stores' | 'state'>
+  readonly judge: (seen: readonly Seen[]) => Verdict
+}
+
+/** One call to a store: its effect happens at one instant, or never; where the answer is lost the batch comes again. */
+export type StoreCall = <Answer>(what: string, effect: () => Answer) => Promise<Awaited<Answer>>
 
 export interface Simulation {
   readonly verdict: Verdict
@@ -68,7 +87,8 @@ interface Invocation {
 
 /** Plays one seed to its end. */
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
-  const workload = drawWorkload(seededRandom(options.seed * 3 + 1))
+  const draw = options.scene === 'state' ? drawStateScene : drawLetters
+  const scene = draw(seededRandom(options.seed * 3 + 1))
   const faultRandom = seededRandom(options.seed * 3 + 2)
   const profile = options.failCall === undefined ? drawProfile(faultRandom) : noFaults
   const faults = new Map<string, number>()
@@ -86,17 +106,35 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
   })
   const broker = new SimulatedBroker(
     schedule,
-    workload.partitions.map(records => BigInt(records.at(-1)!.offset) + 1n),
+    scene.partitions.map(records => BigInt(records.at(-1)!.offset) + 1n),
   )
   const consumer = new Consumer(broker)
-  await new Play(workload, schedule, broker, consumer, strikes).run(options.seed)
+  await new Play(scene, schedule, broker, consumer, strikes).run(options.seed)
   consumer.read()
   return {
-    verdict: judge(workload, consumer.seen),
-    recordCount: workload.partitions.reduce((sum, records) => sum + records.length, 0),
+    verdict: scene.judge(consumer.seen),
+    recordCount: scene.partitions.reduce((sum, records) => sum + records.length, 0),
     faults,
     callCount: schedule.callCount,
     trace: schedule.trace,
+  }
+}
+
+function drawLetters(random: () => number): Scene {
+  const workload = drawWorkload(random)
+  const store = memoryStore(workload.lookups)
+  return {
+    plan: visits,
+    partitions: workload.partitions,
+    storesOf: call => ({
+      stores: {
+        redis: {
+          lookupMany: (requests, deadline) => call('look-ups', () => store.lookupMany(requests, deadline)),
+          close: async () => undefined,
+        },
+      },
+    }),
+    judge: seen => judge(workload, seen),
   }
 }
 
@@ -105,24 +143,24 @@ class Play {
   readonly #broker: SimulatedBroker
   readonly #consumer: Consumer
   readonly #strikes: (kind: keyof FaultProfile) => boolean
-  readonly #workload: Workload
+  readonly #scene: Scene
   readonly #partitions: readonly SourcePartition[]
   readonly #containers: Container[] = []
   #live: Invocation[] = []
 
   constructor(
-    workload: Workload,
+    scene: Scene,
     schedule: Schedule,
     broker: SimulatedBroker,
     consumer: Consumer,
     strikes: (kind: keyof FaultProfile) => boolean,
   ) {
-    this.#workload = workload
+    this.#scene = scene
     this.#schedule = schedule
     this.#broker = broker
     this.#consumer = consumer
     this.#strikes = strikes
-    this.#partitions = workload.partitions.map((records, number) => ({
+    this.#partitions = scene.partitions.map((records, number) => ({
       number,
       records,
       committed: 0,
@@ -196,11 +234,10 @@ class Play {
     const idle = this.#containers.filter(({ alive, busy }) => alive && !busy)
     if (idle.length > 0 && this.#schedule.below(10) < 7) return idle[this.#schedule.below(idle.length)]!
     const caller: Caller = { name: `container ${this.#containers.length}`, alive: true, frozenUntilMs: 0 }
-    const store = this.#storeOf(caller)
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
-    const handler = createHandler(visits, {
+    const handler = createHandler(this.#scene.plan, {
       kafka: this.#broker.portOf(caller),
-      stores: { redis: store },
+      ...this.#scene.storesOf(this.#storeCall(caller), limit => this.#schedule.below(limit)),
       log: silent,
       deadLetterTopic: 'dead-letters',
     })
@@ -209,19 +246,13 @@ class Play {
     return container
   }
 
-  #storeOf(caller: Caller): LookupPort {
-    const store = memoryStore(this.#workload.lookups)
-    return {
-      lookupMany: async (requests, deadline) => {
-        try {
-          await this.#schedule.call(caller, 'look-ups', () => undefined)
-        } catch (error) {
-          if (error instanceof CallLost) throw new RetryableError('redis-timeout', 'no answer')
-          throw error
-        }
-        return store.lookupMany(requests, deadline)
-      },
-      close: async () => undefined,
+  #storeCall(caller: Caller): StoreCall {
+    return async <Answer>(what: string, effect: () => Answer): Promise<Awaited<Answer>> => {
+      // Promises of the effect are unwrapped on the way.
+      const answer: unknown = await this.#schedule.call(caller, what, effect).catch(error => {
+        throw error instanceof CallLost ? new RetryableError('redis-timeout', 'no answer') : error
+      })
+      return answer as Awaited<Answer>
     }
   }
 

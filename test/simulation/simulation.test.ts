@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { isSound } from './checkers.ts'
-import { type MutantName, mutants, simulationOf } from './mutants.ts'
+import { type MutantName, mutants, type StateMutantName, simulationOf, stateMutants } from './mutants.ts'
 import { simulate } from './simulate.ts'
 
-const nothing = { lost: [], duplicated: [], reordered: [], uncommittedVisible: [], wrong: [] }
+const nothing = { lost: [], duplicated: [], reordered: [], uncommittedVisible: [], wrong: [], wrongState: [] }
 
 test('200 seeds: nothing lost, doubled, out of order, visible before its progress, or wrong', { timeout: 120_000 }, async () => {
   const faults = new Map<string, number>()
@@ -25,7 +25,7 @@ test('a seed plays the same run again', async () => {
 })
 
 test('a seed that fails fails again, call by call', { timeout: 120_000 }, async () => {
-  const { simulate: wrong } = await simulationOf('progress is read before the fence')
+  const { simulate: wrong } = await simulationOf(mutants['progress is read before the fence'])
   let seed = 1
   let first = await wrong({ seed })
   while (isSound(first.verdict)) first = await wrong({ seed: ++seed })
@@ -58,7 +58,7 @@ describe('the checkers see production code with one line wrong', () => {
   }
 
   test.each(Object.keys(mutants) as MutantName[])('%s', { timeout: 120_000 }, async name => {
-    const mutated = await simulationOf(name)
+    const mutated = await simulationOf(mutants[name])
     const found = new Set<string>()
     for (let seed = 1; seed <= 200 && !findings[name].every(kind => found.has(kind)); seed++) {
       const { verdict } = await mutated.simulate({ seed })
@@ -66,5 +66,29 @@ describe('the checkers see production code with one line wrong', () => {
       for (const [kind, ids] of Object.entries(verdict)) if (ids.length > 0) found.add(kind)
     }
     for (const kind of findings[name]) expect(found).toContain(kind)
+  })
+})
+
+describe('records that leave something for later ones', () => {
+  test('200 seeds: besides, each shows what the one before left, and places are never too many, twice or leaked', {
+    timeout: 120_000,
+  }, async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const { verdict } = await simulate({ seed, scene: 'state' })
+      expect(verdict, `seed ${seed}: npm run simulate -- --seed ${seed} --scene state`).toEqual(nothing)
+    }
+  })
+
+  test.each(Object.keys(stateMutants) as StateMutantName[])('the checkers see it: %s', { timeout: 120_000 }, async name => {
+    const wrong = await simulationOf(stateMutants[name])
+    let found = 0
+    for (let seed = 1; seed <= 400 && found === 0; seed++) {
+      found = await wrong.simulate({ seed, scene: 'state' }).then(
+        ({ verdict }) => verdict.wrongState.length,
+        // It comes to no end: a guard refuses every batch.
+        () => 1,
+      )
+    }
+    expect(found).toBeGreaterThan(0)
   })
 })
