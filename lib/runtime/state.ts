@@ -428,7 +428,11 @@ export class StateAttempt {
   }
 
   #grant(asks: readonly Ask[], outcome: StateOutcome): void {
-    if (outcome.kind !== 'written') return
+    if (outcome.kind !== 'written') {
+      // The partition will not be committed, and what reads a place must not be asked for one.
+      for (const { i } of asks) this.#columns.status[i] = Status.dropped
+      return
+    }
     const { caps } = this.#claims.plan.state
     for (const [a, { i, caps: asked }] of asks.entries()) {
       const answer: StateAnswer = outcome.answers[a]!

@@ -14,6 +14,7 @@ const plain: CaseOptions = {
   kill: false,
   zombie: false,
   duplicate: false,
+  replay: false,
   seed: 1,
 }
 const onKafka: CaseOptions = { ...plain, broker: 'kafka', store: 'redis' }

@@ -7,7 +7,16 @@ import { readCase } from './reference.ts'
 import { runCase } from './runner.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const options: CaseOptions = { broker: 'none', store: 'memory', batch: 7, kill: false, zombie: false, duplicate: false, seed: 1 }
+const options: CaseOptions = {
+  broker: 'none',
+  store: 'memory',
+  batch: 7,
+  kill: false,
+  zombie: false,
+  duplicate: false,
+  replay: false,
+  seed: 1,
+}
 
 test.each([
   { name: 'telecom-campaign', expectedCount: 18 },

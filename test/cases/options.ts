@@ -9,6 +9,8 @@ export interface CaseOptions {
   readonly kill: boolean
   readonly zombie: boolean
   readonly duplicate: boolean
+  /** Deliveries with crashes as the case's replay.jsonl has them. */
+  readonly replay: boolean
   /** Decides which container gets a batch and which partitions share one. */
   readonly seed: number
 }
@@ -31,6 +33,7 @@ Runs reference cases through functions/CASE.yml, built for real, and compares wi
   --kill                 SIGKILL the function between every two calls of its commit, each in turn
   --zombie               a second process gets the same batch at the same time
   --duplicate            every batch twice
+  --replay               deliver as replay.jsonl says, crashes included (scenarios with state)
   --seed N               repeats the choices of an earlier run (default 1)
 
 Example: npm run cases -- test/cases/data telecom-campaign --broker kafka --batch 7 --kill`
@@ -60,15 +63,12 @@ export function readCommandLine(words: readonly string[]): CommandLine | undefin
   const broker = oneOf('broker', values.broker ?? 'none', ['kafka', 'none'])
   const store = oneOf('store', values.store ?? (broker === 'kafka' ? 'redis' : 'memory'), ['redis', 'memory'])
   const batch = oneOf('batch', values.batch, ['1', '7', 'all'])
-  const { kill, zombie, duplicate } = values
+  const { kill, zombie, duplicate, replay } = values
   const [folder, ...cases] = positionals
   if (folder === undefined) throw new WrongUse('Name the folder with the cases.')
   if (!/^\d+$/.test(values.seed)) throw new WrongUse(`--seed is a number, not "${values.seed}".`)
-  if (values.replay) {
-    throw new WrongUse(
-      '--replay delivers replay.jsonl to scenarios with state, and scenarios cannot keep state yet. Leave it out.',
-    )
-  }
+  if (replay && (broker === 'kafka' || duplicate))
+    throw new WrongUse('--replay delivers as replay.jsonl says, in this process: leave out --broker kafka and --duplicate.')
   if ([kill, zombie, duplicate].filter(Boolean).length > 1)
     throw new WrongUse('Use one of --kill, --zombie and --duplicate at a time.')
   if (broker === 'none' && (kill || zombie)) {
@@ -87,6 +87,7 @@ export function readCommandLine(words: readonly string[]): CommandLine | undefin
     kill,
     zombie,
     duplicate,
+    replay,
     seed: Number(values.seed),
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConsumedRecord } from '../../lib/emulator/event.ts'
 import { canonical, parseExact } from './exact-json.ts'
+import { type HistoryStep, historyStep } from './history.ts'
 
 export interface ReferenceCase {
   readonly name: string
@@ -10,6 +11,8 @@ export interface ReferenceCase {
   readonly records: readonly ConsumedRecord[]
   readonly expected: readonly OutputLine[]
   readonly lookupsFile: string
+  /** Of cases with state. */
+  readonly history?: readonly HistoryStep[]
   readonly lookups: Readonly<Record<string, StoreEntry>>
 }
 
@@ -44,6 +47,7 @@ export function readCase(folder: string, name: string): ReferenceCase {
     records: lines('events.jsonl').map(recordOf),
     expected: lines('expected.jsonl').map(expectedLine),
     lookupsFile,
+    ...(existsSync(join(folder, name, 'replay.jsonl')) && { history: lines('replay.jsonl').map(historyStep) }),
     lookups: existsSync(lookupsFile) ? JSON.parse(readFileSync(lookupsFile, 'utf8')) : {},
   }
 }

@@ -1,11 +1,14 @@
 // Runs one reference case: builds its scenario for real, lets it decide the records in the way that the options say, compares.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadCompiled } from '../../lib/cli/compiled.ts'
+import { openScenario } from '../../lib/cli/scenario-file.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
 import type { StrikeCounts } from '../../lib/emulator/deliveries.ts'
 import { type Comparison, compare } from './compare.ts'
 import { type Addresses, runDeployed } from './deployed.ts'
-import { runEmbedded } from './embedded.ts'
+import { actualLine, runEmbedded } from './embedded.ts'
+import { runHistory } from './history.ts'
 import type { CaseOptions } from './options.ts'
 import type { ReferenceCase } from './reference.ts'
 
@@ -48,6 +51,7 @@ export async function runCase(
     lastWords: () => words.split('\n').slice(-30).join('\n'),
   }
   try {
+    if (options.replay) return { comparison: await replay(reference, root), strikes: new Map() }
     if (options.broker === 'none') {
       const lines = await runEmbedded(reference, options, run)
       return { comparison: compare(reference.expected, lines), strikes: new Map() }
@@ -57,4 +61,14 @@ export async function runCase(
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function replay(reference: ReferenceCase, root: string): Promise<Comparison> {
+  if (reference.history === undefined) throw new Error('the case has no replay.jsonl')
+  const compiled = await loadCompiled(openScenario(join(root, 'functions', `${reference.name}.yml`)))
+  const { outputs } = await runHistory(compiled.plan, compiled.embed, reference, reference.history, 1)
+  return compare(
+    reference.expected,
+    outputs.map(record => actualLine(compiled.outputLine(record))),
+  )
 }

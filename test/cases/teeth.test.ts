@@ -6,7 +6,16 @@ import { runDeployed } from './deployed.ts'
 import type { CaseOptions } from './options.ts'
 import { expectedLine, type ReferenceCase, recordOf } from './reference.ts'
 
-const options: CaseOptions = { broker: 'kafka', store: 'redis', batch: 1, kill: false, zombie: false, duplicate: false, seed: 1 }
+const options: CaseOptions = {
+  broker: 'kafka',
+  store: 'redis',
+  batch: 1,
+  kill: false,
+  zombie: false,
+  duplicate: false,
+  replay: false,
+  seed: 1,
+}
 
 test('a function without progress of its own passes while nothing goes wrong', async () => {
   expect(await run(options)).toEqual({ expectedCount: 6, missing: [], unexpected: [], outOfOrder: [] })

@@ -11,6 +11,7 @@ test('everything has a default but the folder', () => {
     kill: false,
     zombie: false,
     duplicate: false,
+    replay: false,
     seed: 1,
   })
 })
@@ -44,8 +45,8 @@ test.each([
     '--broker kafka runs the deployed build, which looks up in Redis: use --store redis.',
   ],
   [
-    ['data', '--replay'],
-    '--replay delivers replay.jsonl to scenarios with state, and scenarios cannot keep state yet. Leave it out.',
+    ['data', '--replay', '--broker', 'kafka'],
+    '--replay delivers as replay.jsonl says, in this process: leave out --broker kafka and --duplicate.',
   ],
   [[], 'Name the folder with the cases.'],
 ])('%j is wrong use', (words, message) => {
