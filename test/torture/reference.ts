@@ -29,6 +29,8 @@ import { sourceTopic, type TortureRecord } from './workload.ts'
 export interface ReferenceOptions extends BrokerOptions {
   readonly faults: number
   readonly seed: number
+  /** Only these; default all but zombies. */
+  readonly kinds?: readonly FaultKind[]
   readonly progress?: (faultCount: number) => void
 }
 
@@ -48,6 +50,11 @@ const shares = {
 } as const satisfies Partial<Record<FaultKind, number>>
 type ReferenceFault = keyof typeof shares
 const kinds = Object.keys(shares) as readonly ReferenceFault[]
+/**
+ * The copier reads its position before it fences (`messagesRemaining` comes before `initTransactions` in its `runEventLoop`), the second of
+ * the variants in test/model/commit.ts: a zombie that wakes in between has its records copied once more. `--only zombie` shows it.
+ */
+const beyondIt: ReadonlySet<ReferenceFault> = new Set(['zombie', 'frozen beyond the transaction timeout'])
 
 const laneCount = 2
 const outputTopic = 'torture-output'
@@ -142,7 +149,10 @@ class Reference {
   }
 
   #drawKind({ random }: Lane): ReferenceFault {
-    const drawable = kinds.filter(kind => this.#brokers.moves !== undefined || !kind.endsWith(' moved'))
+    const { kinds: only } = this.#options
+    const drawable = kinds
+      .filter(kind => (only === undefined ? !beyondIt.has(kind) : only.includes(kind)))
+      .filter(kind => this.#brokers.moves !== undefined || !kind.endsWith(' moved'))
     let at = random() * drawable.reduce((sum, kind) => sum + shares[kind], 0)
     for (const kind of drawable) {
       at -= shares[kind]

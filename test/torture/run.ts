@@ -9,7 +9,8 @@ const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--t
   --kafka                the broker's version (default 4.2.2)
   --transaction-version  1 is the protocol of Kafka 3 (default 2)
   --brokers              1, or 3 that keep everything three times (default 1)
-  --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each)
+  --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each; without
+                         zombies, which it does not survive: --only zombie)
   --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
 
 // Containers, broker and Redis end with this process, and it must come to its end for that.
