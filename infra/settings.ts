@@ -53,7 +53,7 @@ export const settingsSchema = {
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
     kafkaVersion: { type: 'string', pattern: '^[0-9]+\\.[0-9]+' },
     redisScheme: { enum: Object.keys(keyValueClients) },
-    redis: intrinsicOr({ pattern: '^(rediss?|upstash\\+https?|ignite)://.+$' }),
+    redis: intrinsicOr({ pattern: '^(rediss?|upstash\\+https?|ignites?)://.+$' }),
     kafka: {
       type: 'object',
       properties: {

@@ -1,4 +1,4 @@
-// One Ignite node on loopback: LocalIgnite THIN_PORT REDIS_PORT DISCOVERY_PORT COMMUNICATION_PORT FOLDER CONTENT. Each line of the file CONTENT
+// One Ignite node on loopback: LocalIgnite THIN_PORT REDIS_PORT DISCOVERY_PORT COMMUNICATION_PORT FOLDER CONTENT [KEYSTORE PASSWORD]. Each line of the file CONTENT
 // is KIND, key and values in base64, separated by tabs: s (String), m (Map: names and values in turn), c (Set), i (Integer).
 import java.nio.charset.StandardCharsets;
 import java.nio.file.*;
@@ -9,16 +9,27 @@ import org.apache.ignite.configuration.*;
 import org.apache.ignite.spi.communication.tcp.TcpCommunicationSpi;
 import org.apache.ignite.spi.discovery.tcp.TcpDiscoverySpi;
 import org.apache.ignite.spi.discovery.tcp.ipfinder.vm.TcpDiscoveryVmIpFinder;
+import org.apache.ignite.ssl.SslContextFactory;
 
 public class LocalIgnite {
     public static void main(String[] words) throws Exception {
         TcpDiscoveryVmIpFinder finder = new TcpDiscoveryVmIpFinder().setAddresses(List.of("127.0.0.1:" + words[2]));
         DataRegionConfiguration region = new DataRegionConfiguration().setName("default").setPersistenceEnabled(true)
             .setInitialSize(32L << 20).setMaxSize(128L << 20);
+        ClientConnectorConfiguration thin = new ClientConnectorConfiguration().setPort(Integer.parseInt(words[0])).setPortRange(0);
+        if (words.length > 6) {
+            // Without a trust store it asks clients for no certificate.
+            SslContextFactory ssl = new SslContextFactory();
+            ssl.setKeyStoreFilePath(words[6]);
+            ssl.setKeyStoreType("PKCS12");
+            ssl.setKeyStorePassword(words[7].toCharArray());
+            ssl.setTrustManagers(SslContextFactory.getDisabledTrustManager());
+            thin.setSslEnabled(true).setUseIgniteSslContextFactory(false).setSslContextFactory(ssl);
+        }
         IgniteConfiguration configuration = new IgniteConfiguration().setLocalHost("127.0.0.1").setWorkDirectory(words[4])
             .setDiscoverySpi(new TcpDiscoverySpi().setLocalPort(Integer.parseInt(words[2])).setLocalPortRange(0).setIpFinder(finder))
             .setCommunicationSpi(new TcpCommunicationSpi().setLocalPort(Integer.parseInt(words[3])).setLocalPortRange(0))
-            .setClientConnectorConfiguration(new ClientConnectorConfiguration().setPort(Integer.parseInt(words[0])).setPortRange(0))
+            .setClientConnectorConfiguration(thin)
             .setConnectorConfiguration(new ConnectorConfiguration().setPort(Integer.parseInt(words[1])).setPortRange(0))
             // Users need persistence; the first one is ignite with the password ignite.
             .setAuthenticationEnabled(true)

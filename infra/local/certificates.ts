@@ -8,6 +8,8 @@ export interface Certificates {
   readonly ca: string
   readonly client: { readonly certificate: string; readonly key: string }
   readonly strangeCa: string
+  /** A PKCS #12 file with the broker's key and certificate, for servers that take no PEM. */
+  readonly keyStore: (password: string) => string
   /** Settings of a broker's listener of that name. */
   readonly listenerSettings: (name: string, options?: { readonly clientAuth?: boolean }) => Readonly<Record<string, string>>
 }
@@ -62,6 +64,11 @@ export function makeCertificates(folder: string): Certificates {
     ca: read('ca.pem'),
     client: { certificate: read('client.pem'), key: read('client.key') },
     strangeCa: read('strange.pem'),
+    keyStore(password) {
+      const out = ['-out', 'broker.p12', '-passout', `pass:${password}`]
+      openssl('pkcs12', '-export', '-inkey', 'broker.key', '-in', 'broker.pem', '-certfile', 'ca.pem', ...out)
+      return at('broker.p12')
+    },
     listenerSettings(name, { clientAuth = false } = {}) {
       const prefix = `listener.name.${name.toLowerCase()}.ssl`
       return {

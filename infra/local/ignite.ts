@@ -20,10 +20,17 @@ export interface LocalIgnite {
 /** What the cache "profiles" holds. */
 export type IgniteContent = Readonly<Record<string, string | number | readonly string[] | { readonly [field: string]: string }>>
 
+/** A PKCS #12 file with the server's key and certificate. */
+export interface IgniteKeyStore {
+  readonly file: string
+  readonly password: string
+}
+
 const here = dirname(fileURLToPath(import.meta.url))
 const run = promisify(execFile)
 
-export async function startIgnite(content: IgniteContent): Promise<LocalIgnite> {
+/** `tls`: thin clients must speak it. */
+export async function startIgnite(content: IgniteContent, tls?: IgniteKeyStore): Promise<LocalIgnite> {
   const jars = await classPath()
   const name = randomUUID().slice(0, 8)
   const folder = join(sluiceFolder, 'run', `ignite-${name}`)
@@ -34,7 +41,16 @@ export async function startIgnite(content: IgniteContent): Promise<LocalIgnite> 
   const ports = await freePorts(4)
   const service = startService({
     command: 'java',
-    arguments: [...javaFlags, '-cp', jars, join(here, 'LocalIgnite.java'), ...ports.map(String), folder, contentFile],
+    arguments: [
+      ...javaFlags,
+      '-cp',
+      jars,
+      join(here, 'LocalIgnite.java'),
+      ...ports.map(String),
+      folder,
+      contentFile,
+      ...(tls ? [tls.file, tls.password] : []),
+    ],
     logFile,
     abandonedFolder: folder,
   })

@@ -9,6 +9,7 @@ export const keyValueClients = {
   // A front of Upstash's protocol on this machine.
   'upstash+http': { module: 'upstash', connect: 'connectUpstashFromEnvironment' },
   ignite: { module: 'ignite', connect: 'connectIgnite' },
+  ignites: { module: 'ignite', connect: 'connectIgnite' },
 } as const
 
 export type KeyValueScheme = keyof typeof keyValueClients

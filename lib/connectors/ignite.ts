@@ -1,26 +1,29 @@
 // Look-ups from Apache Ignite 2 by its thin-client protocol (port 10800): one get-all of a cache per call. Values are Java's String (`string`
 // and `json`), Map of Strings (`hash`) or Set of Strings (`member`). Never by its Redis protocol: that one gives answers to wrong requests.
 // ignite.apache.org/docs/ignite2/latest/binary-client-protocol/binary-client-protocol
-import { connect as connectSocket, type Socket } from 'node:net'
+import { connect as connectSocket, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { type LookupAnswer, type LookupCommand, WrongKind } from '../plan/plan.ts'
 import type { Deadline, LookupPort, LookupRequest } from '../runtime/ports.ts'
 import { TimeUp, timeoutOf, unanswered, within } from './patience.ts'
 
 export interface IgniteConfig {
-  /** ignite://[user:password@]host:port/CACHE */
+  /** ignite://[user:password@]host:port/CACHE; with TLS ignites:// */
   readonly url: string
+  /** Certificate of the authority that signed the server's; default: those that Node knows, and NODE_EXTRA_CA_CERTS. */
+  readonly ca?: string
   readonly scenario: string
 }
 
 const defaultPort = 10800
 const advice =
-  'If connections fail from the start, check that this is the port of thin clients (10800), that the cache in the URL exists, and that the security group admits the port.'
+  'If connections fail from the start, check that this is the port of thin clients (10800), that the cache in the URL exists, that ignites:// (with TLS) or ignite:// (without) is what the port speaks, and that the security group admits it.'
 
 /** What a value of the cache is for us; null: nothing is there. */
 type Value = string | null | ReadonlyMap<string, string | null> | ReadonlySet<string> | WrongKind
 
-export function connectIgnite({ url, scenario }: IgniteConfig): LookupPort {
-  const { host, hostname, port, username, password, pathname } = new URL(url)
+export function connectIgnite({ url, scenario, ca }: IgniteConfig): LookupPort {
+  const { protocol, host, hostname, port, username, password, pathname } = new URL(url)
   const cacheId = hashCodeOf(decodeURIComponent(pathname.slice(1)))
   let connection: Connection | undefined
   return {
@@ -63,7 +66,7 @@ export function connectIgnite({ url, scenario }: IgniteConfig): LookupPort {
 
   async function getAll(keys: readonly string[]): Promise<ReadonlyMap<string, Value>> {
     if (connection?.isOpen() !== true) {
-      connection = open({ hostname, port: Number(port) || defaultPort })
+      connection = open({ hostname, port: Number(port) || defaultPort, tls: protocol === 'ignites:', ca })
       await connection.greet(decodeURIComponent(username), decodeURIComponent(password))
     }
     return readEntries(await connection.ask(getAllRequest(cacheId, keys)))
@@ -106,8 +109,20 @@ interface Connection {
   end(): void
 }
 
-function open({ hostname, port }: { readonly hostname: string; readonly port: number }): Connection {
-  const socket: Socket = connectSocket({ host: hostname, port, noDelay: true })
+interface Address {
+  readonly hostname: string
+  readonly port: number
+  readonly tls: boolean
+  readonly ca: string | undefined
+}
+
+function open({ hostname, port, tls, ca }: Address): Connection {
+  // An IPv6 address stands in brackets in a URL.
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const socket: Socket = tls
+    ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) })
+    : connectSocket({ host, port })
+  socket.setNoDelay(true)
   const waiting = new Map<bigint, { readonly resolve: (frame: Buffer) => void; readonly reject: (error: unknown) => void }>()
   const greetingId = 0n
   let greeted = false
