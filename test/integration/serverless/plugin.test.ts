@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
+import { cfnLint, whyNoCfnLint } from '../../infra/cfn-lint.ts'
 import { templateProblems } from '../../infra/template-schema.ts'
 import { copyService, type Resource, type Service } from './service.ts'
 
@@ -13,6 +14,8 @@ function newService(): Service {
   services.push(service)
   return service
 }
+
+const missing = whyNoCfnLint()
 
 const droppedIn = `scenario: dropped-in
 description: Copies large orders.
@@ -90,6 +93,14 @@ describe('the service, offline and without credentials', () => {
     expect(resources).not.toHaveProperty('IamRoleLambdaExecution')
     expect(templateProblems(templateOf(service))).toEqual([])
   })
+
+  test.skipIf(missing !== undefined)(
+    `cfn-lint finds nothing in both templates${missing === undefined ? '' : ` (${missing})`}`,
+    () => {
+      for (const file of ['cloudformation-template-update-stack.json', 'sluice-observability.json'])
+        expect(cfnLint(service.path(`.serverless/${file}`))).toBe('')
+    },
+  )
 
   test('a file dropped into functions/ adds a function, and changes nothing else', async () => {
     const before = service.resources()
@@ -270,6 +281,7 @@ test('a self-managed cluster, a login, one log line in 100 and tracing arrive in
   expect(policies).toContain('xray:PutTraceSegments')
   expect(policies).not.toContain('kafka-cluster:')
   expect(templateProblems(templateOf(service))).toEqual([])
+  if (missing === undefined) expect(cfnLint(service.path('.serverless/cloudformation-template-update-stack.json'))).toBe('')
 })
 
 test('a login that the cluster cannot have is refused before the deploy, and a surprise is told', async () => {

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createTopics } from '../../../infra/local/topics.ts'
+import { type RuntimeClient, startRuntimeClient, whyMissing } from '../../../infra/runtime-client.ts'
 import { readCommitted, writtenEnds } from '../../../lib/emulator/committed.ts'
 import { unzip } from './applied-stack.ts'
-import { type RuntimeClient, startRuntimeClient, whyMissing } from './runtime-client.ts'
 import { copyService } from './service.ts'
 
 const missing = whyMissing()

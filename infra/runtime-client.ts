@@ -1,5 +1,5 @@
 // Lambda's own Node runtime client (aws-lambda-ric), which asks for events and answers as it does in the cloud. It compiles C++ for some
-// minutes and wants cmake, so it is no dependency of ours: `node test/integration/serverless/runtime-client.ts` puts it under .sluice/ once.
+// minutes and wants cmake, so it is no dependency of ours: `node infra/runtime-client.ts` puts it under .sluice/ once.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const folder = join(fileURLToPath(new URL('../../..', import.meta.url)), '.sluice', 'ric')
+const folder = join(fileURLToPath(new URL('..', import.meta.url)), '.sluice', 'ric')
 const client = join(folder, 'node_modules', 'aws-lambda-ric')
 const version = '4.0.2'
 
@@ -15,7 +15,7 @@ const version = '4.0.2'
 export function whyMissing(): string | undefined {
   return existsSync(join(client, 'rapid-client.node'))
     ? undefined
-    : 'aws-lambda-ric is not built: node test/integration/serverless/runtime-client.ts (needs cmake, g++, some minutes)'
+    : 'aws-lambda-ric is not built: node infra/runtime-client.ts (needs cmake, g++, some minutes)'
 }
 
 export interface RuntimeClient {
