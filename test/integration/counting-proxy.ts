@@ -61,7 +61,10 @@ export async function countingProxy(target: string, { delayMs = 0 } = {}): Promi
   }
 }
 
-/** Redis' commands in what a client said. */
+/** Redis' commands in what a client said, each with its words; of texts without line ends. */
 export function redisCommands(said: string): readonly string[] {
-  return [...said.matchAll(/\*\d+\r\n\$\d+\r\n([A-Za-z]+)\r\n/g)].map(([, name]) => name!.toUpperCase())
+  return said
+    .split(/^\*\d+\r\n/m)
+    .slice(1)
+    .map(command => [...command.matchAll(/\$\d+\r\n(.*)\r\n/g)].map(([, word]) => word).join(' '))
 }

@@ -63,7 +63,7 @@ beforeAll(async () => {
     }),
   )
   admin = new Redis(inject('redis'))
-  await admin.hset('three:profile:c-1', { segment: 'young' })
+  await admin.hset('three:profile:c-1', { segment: 'young', unread: 'x'.repeat(1000) })
   await admin.hset('three:profile:c-2', { segment: 'a/b' })
   await admin.set('three:limit:BOOST', '5')
   offers = createServer((request, response) => {
@@ -128,7 +128,11 @@ test('batches of a hundred records from the broker: three stages, each store ask
   }
   expect(invocations).toEqual([100, 100])
 
-  expect(proxies.redis.roundTrips.map(redisCommands)).toEqual([['HMGET', 'HMGET', 'HMGET'], ['GET']])
+  // Of the hash just what is declared, used or not.
+  expect(proxies.redis.roundTrips.map(redisCommands)).toEqual([
+    ['c-1', 'c-2', 'c-3'].map(id => `HMGET three:profile:${id} segment since`),
+    ['GET three:limit:BOOST'],
+  ])
   expect(proxies.dynamodb.roundTrips).toHaveLength(1)
   // Two customers with a profile, and their two segments.
   expect(proxies.dynamodb.roundTrips[0]!.match(/BatchGetItem/g)).toHaveLength(2)
