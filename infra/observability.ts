@@ -108,7 +108,7 @@ function alarmList(lag: number, deadLetterTopic: string): readonly Alarm[] {
       above: 0,
       periodSeconds: 300,
       periods: 1,
-      about: `Records became dead letters, in topic ${deadLetterTopic}. Each names its reason and place in its headers (sluice-reason, sluice-at); correct the producer or the scenario.`,
+      about: `Records became dead letters, in topic ${deadLetterTopic}. Each names its reason and place in its headers (sluice-reason, sluice-at); correct the producer or the scenario, then send them again: npx sluice replay.`,
     },
     {
       name: 'fenced',
@@ -137,7 +137,7 @@ function alarmList(lag: number, deadLetterTopic: string): readonly Alarm[] {
       periodSeconds: 60,
       periods: 1,
       about:
-        'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do.',
+        'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do. [generation-midway] alone has not stopped it: a new generation began later than its topic.',
     },
   ]
 }

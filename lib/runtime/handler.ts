@@ -177,6 +177,10 @@ async function claimTodo(work: Work, invocation: Invocation): Promise<ClaimedWor
   const claim = await claimPartition(partition, invocation)
   const { position } = claim
   const nextOffset = BigInt(batch.records.at(-1)!.offset) + 1n
+  const firstOffset = BigInt(batch.records[0]!.offset)
+  // A metric and no alarm: filters, compaction and transaction markers leave gaps as well.
+  if (position !== undefined && position < firstOffset) world.metrics?.count('gap', Number(firstOffset - position))
+  if (position === undefined && plan.delivery === 'exactly-once') await tellMidway(partition, firstOffset, invocation)
   // Offsets ascend, so that usually a look at the first one is enough.
   const isNew = (record: SourceRecord) => position === undefined || BigInt(record.offset) >= position
   const records = isNew(batch.records[0]!) ? batch.records : batch.records.filter(isNew)
@@ -193,6 +197,25 @@ async function claimTodo(work: Work, invocation: Invocation): Promise<ClaimedWor
   }
   const todo = records.filter(record => record.value !== null)
   return { ...work, partition, claim, todo, nextOffset: records.length === 0 ? position! : nextOffset }
+}
+
+/**
+ * A new generation decides the topic from its beginning. Where it begins further on, an old mapping may be delivering still: its position moves
+ * ours past records that are to be decided again, and nobody would hear of it (event-source-mapping.md 4.5). Filters and compaction look alike.
+ */
+async function tellMidway(partition: TopicPartition, firstOffset: bigint, { plan, world, deadline }: Invocation): Promise<void> {
+  if (plan.generation === 1 || firstOffset === 0n) return
+  const start = await world.kafka.startOffset?.(partition, deadline)
+  if (start === undefined || start >= firstOffset) return
+  const error = runtimeError('generation-midway', {
+    scenario: plan.scenario,
+    generation: plan.generation,
+    partition: `${partition.topic}-${partition.partition}`,
+    first: firstOffset,
+    start,
+  })
+  world.metrics?.count('positionGuard', 1)
+  world.log.error(error.message, { id: error.id, scenario: plan.scenario, ...partition, retry: 'never' })
 }
 
 /** The state's lock before the fence, the fence before our position: each other order loses (state.md, section 3). */

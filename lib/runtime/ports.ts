@@ -63,6 +63,8 @@ export interface TransactionPort {
   readProgress(group: string, partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined>
   /** The partition's end offset (high watermark), for the guard against a position beyond it. */
   endOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint>
+  /** Where the partition begins; only real brokers tell. */
+  startOffset?(partition: TopicPartition, deadline: Deadline): Promise<bigint>
   /**
    * One transaction: outputs and progress, then EndTxn(commit). Resolves when the commit is certain; `reusable` tells whether the
    * session may go on (event-source-mapping.md 4.2). Throws Fenced, or RetryableError after an abort: both mean that nothing was written

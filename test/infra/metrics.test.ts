@@ -81,6 +81,13 @@ test('each node is counted by what it did, a dead letter by its reason, a repeat
   expect(last()).toEqual({ records: 2, skipped: 1, roundTrips: 1, emitted: 1, 'emitted.letter': 1 })
 })
 
+test('offsets between our position and a batch are counted: filters and compaction leave gaps, a mapping that was reset as well', async () => {
+  const { handler, last } = measured(memoryLog())
+  await handler(visitsEvent({ 0: [visit(1, 'anna')] }), context)
+  await handler(visitsEvent({ 0: [visit(7, 'anna')] }), context)
+  expect(last()).toMatchObject({ records: 1, gap: 5 })
+})
+
 test('fenced each time: three times counted, nothing as emitted', async () => {
   const transact = async () => Promise.reject(new Fenced('sluice.letters.1/app.visits/0', 4, 'newer'))
   const { handler, last } = measured({ ...memoryLog(), transact })

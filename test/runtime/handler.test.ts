@@ -235,3 +235,31 @@ describe('commit', () => {
     )
   })
 })
+
+describe('a new generation that begins midway', () => {
+  const said = async (generation: number, offset: number, start: bigint) => {
+    const kafka = { ...memoryLog(), startOffset: async () => start }
+    const errors: string[] = []
+    const log = { ...silent, error: (message: string) => void errors.push(message) }
+    const world = { kafka, stores: { redis: memoryStore(people) }, log, deadLetterTopic: 'dead' }
+    await createHandler({ ...visits, generation }, world)(visitsEvent({ 0: [visit(offset, 'anna')] }), context)
+    expect(kafka.committed).toHaveLength(1)
+    return errors
+  }
+
+  test.each([
+    ['the first generation', 1, 41, 3n],
+    ['from the beginning', 2, 0, 0n],
+    ['from where retention has left it', 2, 41, 41n],
+  ])('%s: no word', async (_, generation, offset, start) => {
+    expect(await said(generation, offset, start)).toEqual([])
+  })
+
+  test('later than its partition: told, since an old mapping may deliver still', async () => {
+    expect(await said(2, 41, 3n)).toEqual([
+      expect.stringContaining(
+        '[generation-midway] letters: generation 2 begins app.visits-0 at 41, and the partition begins at 3.',
+      ),
+    ])
+  })
+})

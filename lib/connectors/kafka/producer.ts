@@ -171,13 +171,21 @@ export class TransactionalProducer implements KafkaPort {
     })
   }
 
-  async endOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint> {
+  endOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint> {
+    return this.#offset(partition, 'end', deadline)
+  }
+
+  startOffset(partition: TopicPartition, deadline: Deadline): Promise<bigint> {
+    return this.#offset(partition, 'start', deadline)
+  }
+
+  #offset(partition: TopicPartition, at: 'start' | 'end', deadline: Deadline): Promise<bigint> {
     return this.#guarded({ transactionalId: '', epoch: -1 }, () => {
       const subject = partition.topic
-      return this.#repeat(this.#scope(deadline), `the end of ${partition.topic}-${partition.partition}`, async timeoutMs => {
+      return this.#repeat(this.#scope(deadline), `the ${at} of ${partition.topic}-${partition.partition}`, async timeoutMs => {
         const connection = await this.#cluster.leader(partition.topic, partition.partition, timeoutMs)
         try {
-          const { code, offset } = await connection.send(listOffsets, partition, { timeoutMs })
+          const { code, offset } = await connection.send(listOffsets, { ...partition, at }, { timeoutMs })
           if (code === 0) return offset
           throw new BrokerError(code, 'ListOffsets', subject)
         } catch (error) {
