@@ -54,6 +54,8 @@ sinks:
     value: { n: event.n }
 `
 
+const letters = interpretedPlan(plan(scenario()))
+
 export function drawStateScene(random: () => number): Scene {
   const below = (limit: number) => Math.floor(random() * limit)
   const expected = new Set<string>()
@@ -87,7 +89,7 @@ export function drawStateScene(random: () => number): Scene {
   )
   const store = memoryState(() => 1_800_000_000_000)
   return {
-    plan: interpretedPlan(plan(scenario())),
+    plan: letters,
     partitions,
     storesOf: (call, below) => ({
       stores: { redis: moody(call, below), state: reading(call, store.lookups) },
