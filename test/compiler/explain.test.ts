@@ -218,3 +218,51 @@ test('state beside look-ups per record and per element; caps alone are only writ
     '  4 round trips per batch at most, the last one writes state',
   ])
 })
+
+test.each([
+  [
+    'client-near-pos',
+    [
+      'client-near-pos: geo-locations, 100 records or 500 ms per batch, exactly-once',
+      '  fetch 1  contacted, blocked, client, visit  1 HMGET, 2 GET, 1 state per record, one pipeline',
+      '  decide   best                               6 rows, first, priority descending',
+      '  filter   client found, best found, notJustContacted, notBlocked, consented, inTime',
+      '  fetch 2  pos                                1 HMGET per record, one pipeline',
+      '  filter   pos found, inHours, secondNear',
+      '  decide   content                            2 rows, first',
+      '  write    visit                              1 script per partition',
+      '  emit     sms                                when best.channel == "SMS"; key event.clientId; to notifications-sms',
+      '  emit     email                              when best.channel == "EMAIL"; key event.clientId; to notifications-email',
+      '  emit     push                               when best.channel == "PUSH"; key event.clientId; to notifications-push',
+      '  3 round trips per batch at most, the last one writes state',
+    ],
+  ],
+  [
+    'promotion',
+    [
+      'promotion: customer-transactions, 100 records or 500 ms per batch, exactly-once',
+      '  filter   purchase',
+      '  fetch 1  promotion, last  1 HMGET, 1 state per record, one pipeline',
+      '  filter   promotion found, running, increased',
+      '  write    last, place      1 script per partition; place at most promotion.limit within 1d',
+      '  emit     bonus            key event.customerId; to bonuses',
+      '  emit     exhausted        when place.number == promotion.limit; key promotion.id; to promotion-exhausted',
+      '  2 round trips per batch at most, the last one writes state',
+    ],
+  ],
+  [
+    'device-alarms',
+    [
+      'device-alarms: telemetry, 100 records or 500 ms per batch, exactly-once',
+      '  fetch 1  limits, alarm  1 HMGET, 1 state per record, one pipeline; limits cached 1m',
+      '  filter   changed',
+      '  write    alarm          1 script per partition',
+      '  emit     alarms         key event.`device-id`; to alarms',
+      '  2 round trips per batch at most, the last one writes state',
+    ],
+  ],
+])('%s, as it is in the project', (name, lines) => {
+  const file = `functions/${name}.yml`
+  const { scenario } = checkScenario(file, readFileSync(file, 'utf8'))
+  expect(explain(plan(scenario!)).split('\n')).toEqual(lines)
+})

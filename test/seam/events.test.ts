@@ -27,27 +27,33 @@ test('each odd event has its line in the README', () => {
   expect(files.length).toBeGreaterThan(15)
 })
 
-describe.each(['telecom-campaign', 'large-transactions', 'next-best-action', 'offer-proposal', 'loan-request'])(
-  'the sample event of %s',
-  scenario => {
-    const event = load(scenario)
+describe.each([
+  'telecom-campaign',
+  'large-transactions',
+  'next-best-action',
+  'offer-proposal',
+  'loan-request',
+  'client-near-pos',
+  'promotion',
+  'device-alarms',
+])('the sample event of %s', scenario => {
+  const event = load(scenario)
 
-    test('is what the mapping sends: two partitions, offsets that ascend, keys that name them', () => {
-      const partitions = Object.entries(event.records)
-      expect(partitions).toHaveLength(2)
-      for (const [mapKey, list] of partitions) {
-        expect(list.every(record => `${record.topic}-${record.partition}` === mapKey)).toBe(true)
-        expect(list.every((record, i) => i === 0 || record.offset > list[i - 1]!.offset)).toBe(true)
-      }
-    })
+  test('is what the mapping sends: two partitions, offsets that ascend, keys that name them', () => {
+    const partitions = Object.entries(event.records)
+    expect(partitions).toHaveLength(2)
+    for (const [mapKey, list] of partitions) {
+      expect(list.every(record => `${record.topic}-${record.partition}` === mapKey)).toBe(true)
+      expect(list.every((record, i) => i === 0 || record.offset > list[i - 1]!.offset)).toBe(true)
+    }
+  })
 
-    test('is of the topic that its scenario reads', () => {
-      const yaml = readFileSync(`${events}/../functions/${scenario}.yml`, 'utf8')
-      const topic = /^ {2}topic: (.*)$/m.exec(yaml)![1]!
-      expect(readEvent(event, plan(topic))).toHaveLength(2)
-    })
-  },
-)
+  test('is of the topic that its scenario reads', () => {
+    const yaml = readFileSync(`${events}/../functions/${scenario}.yml`, 'utf8')
+    const topic = /^ {2}topic: (.*)$/m.exec(yaml)![1]!
+    expect(readEvent(event, plan(topic))).toHaveLength(2)
+  })
+})
 
 test.each([
   ['tombstone', [null, 'bytes']],
