@@ -14,6 +14,8 @@ export interface Unanswered {
   readonly store: 'redis' | 'upstash' | 'ignite' | 'dynamodb' | 'http'
   readonly scenario: string
   readonly keyCount: number
+  /** What waits. Default: look-ups. */
+  readonly things?: string
   readonly address: string
   readonly timeoutMs: number
   /** Why, in words that hold no secret; left out where the code of the error says it. */
@@ -27,14 +29,14 @@ export function timeoutOf(deadline: Deadline): number {
 
 export function unanswered(error: unknown, what: Unanswered): RetryableError {
   if (error instanceof RetryableError) return error
-  const { store, scenario, keyCount, address, timeoutMs, advice } = what
+  const { store, scenario, keyCount, things = 'look-ups', address, timeoutMs, advice } = what
   const late = error instanceof TimeUp
   const id = late ? `${store}-timeout` : `${store}-unreachable`
   const code = what.reason ?? codeOf(error)
   const why = late ? ` within ${Math.round(timeoutMs)} ms` : code === undefined ? '' : ` (${code})`
   return new RetryableError(
     id,
-    `[${id}] ${scenario}: ${keyCount} look-ups got no answer from ${address}${why}. Nothing was emitted, the batch comes again. ${advice}`,
+    `[${id}] ${scenario}: ${keyCount} ${things} got no answer from ${address}${why}. Nothing was emitted, the batch comes again. ${advice}`,
   )
 }
 

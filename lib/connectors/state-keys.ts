@@ -20,6 +20,8 @@ export function itemProblem(
   { expected }: StateWrite['items'][number],
   tp: string,
 ): boolean {
+  // Under our token only we can have made it ours: the same write once more.
+  if (found?.tp === tp) return false
   if (expected !== undefined) return found === undefined || found.at !== expected.at || found.tp !== expected.tp
-  return found !== undefined && found.tp !== tp
+  return found !== undefined
 }

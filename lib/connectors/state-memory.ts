@@ -40,7 +40,7 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
       locks.set(name, { token, ...held })
       const leftovers = held.keys.flatMap(key => {
         const item = items.get(key)
-        return item === undefined ? [] : [[key, item] as const]
+        return item === undefined || item.tp !== tpOf(lock) ? [] : [[key, item] as const]
       })
       return { token, last: held.last, signature: held.signature, leftovers: new Map(leftovers), caps: new Map(held.caps) }
     },

@@ -61,6 +61,14 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: {store} gave no answer {failures} times in a row and is not asked for another {waitMs} ms. Look-ups with onError: retry let the batch come again, nothing of it was emitted. The errors before this one name the cause.',
   },
+  'state-evicts': {
+    retry: 'never',
+    text: '{scenario}: the store of state at {address} has the maxmemory-policy {policy}: with a full memory it would throw state away, and counts would start anew. Nothing was decided, the batch comes again. Set maxmemory-policy noeviction, or give state a store of its own.',
+  },
+  'caps-in-two-slots': {
+    retry: 'never',
+    text: '{scenario}: a record asks several caps whose keys lie in different slots of the Redis Cluster, where "all or none" is not one step. Nothing was emitted, the batch comes again. Give their keys one hash tag: an equal part in braces.',
+  },
   'not-configured': {
     retry: 'never',
     text: '{scenario}: the environment variable {variable} is not set. Nothing was decided. It holds {meaning}; serverless.yml sets it.',

@@ -11,6 +11,10 @@ interface Asked {
   readonly keyCount: number
   readonly address: string
   readonly timeoutMs: number
+  /** Default: look-ups. */
+  readonly things?: string
+  /** By code, where it differs from that for look-ups. */
+  readonly advice?: Readonly<Record<string, string>>
 }
 
 const network =
@@ -47,7 +51,9 @@ const ignite =
 export function redisFailure(error: unknown, asked: Asked): RetryableError | unknown {
   if (error instanceof NodeFailure) return redisFailure(error.error, { ...asked, address: error.address })
   const about = causeOf(error)
-  return about === undefined ? error : unanswered(error, { store: 'redis', ...asked, ...about })
+  if (about === undefined) return error
+  const { advice = {}, ...what } = asked
+  return unanswered(error, { store: 'redis', ...what, ...about, advice: advice[about.reason ?? ''] ?? about.advice })
 }
 
 function causeOf(error: unknown): { readonly reason?: string; readonly advice: string } | undefined {

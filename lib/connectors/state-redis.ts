@@ -1,0 +1,301 @@
+// State in Redis or Valkey. A single server takes each partition's step 5 as one script, those of all partitions in one pipeline. In a cluster a
+// key lives in another slot than its lock: the lock is written first, with all keys that are about to change, then each item and each cap, which
+// refuses a token that is older than the one that wrote it last (state.md, section 5).
+import { randomUUID } from 'node:crypto'
+import { runtimeError } from '../runtime/errors.ts'
+import type {
+  Deadline,
+  StateAnswer,
+  StateClaim,
+  StateItem,
+  StateLock,
+  StateOutcome,
+  StatePort,
+  StateWrite,
+} from '../runtime/ports.ts'
+import { timeoutOf } from './patience.ts'
+import { targetOf } from './redis/address.ts'
+import { createRedisClient, type RedisClient } from './redis/client.ts'
+import { type Argument, type Command, encode, scriptCall } from './redis/commands.ts'
+import { redisFailure } from './redis/failure.ts'
+import { type Reply, ReplyError } from './redis/replies.ts'
+import { slotOf } from './redis/slots.ts'
+import { lockName, tpOf } from './state-keys.ts'
+import { coordinatePrefix, untilAfter } from './state-places.ts'
+import { capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
+
+export interface RedisStateConfig {
+  /** redis://[[user]:password@]host[:port][/database] or rediss://…; a cluster's is that of any of its nodes. */
+  readonly url: string
+  readonly scenario: string
+  /** Authorities to trust beside Node's, in PEM. */
+  readonly ca?: string
+  /** Told once where nobody can see whether the server evicts. */
+  readonly warn?: (message: string) => void
+  readonly nowMs?: () => number
+}
+
+const advice = {
+  OOM: 'Its memory is full: raise maxmemory. It must not evict: state that is evicted is lost.',
+  NOPERM:
+    'The user may not do this: state needs EVALSHA, EVAL, HGET, HMGET, HGETALL, HSET, HDEL, PEXPIRE and PERSIST on keys that begin with "sluice:", in a cluster also CLUSTER SLOTS.',
+  WRONGTYPE: 'Something else is stored under a key of state: keys that begin with "sluice:" are sluice\'s own.',
+}
+
+export function connectRedisState({ url, scenario, ca, warn = () => undefined, nowMs = Date.now }: RedisStateConfig): StatePort {
+  const client = createRedisClient(targetOf(url, ca), `sluice.${scenario}.state`)
+  let isCluster: boolean | undefined
+  return {
+    async claim(lock, deadline) {
+      isCluster ??= await examine(deadline)
+      const call = scriptCall(claimScript, [lockName(lock)], [randomUUID().slice(0, 8), nowMs(), isCluster ? '0' : '1'])
+      const [reply] = await ask([call], deadline)
+      const [token, last, signature, keysText, capsText, found] = reply as readonly [
+        string,
+        Text,
+        Text,
+        Text,
+        Text,
+        readonly Fields[],
+      ]
+      const keys = keysText === null ? [] : (JSON.parse(keysText) as readonly string[])
+      const fields = isCluster ? await ask(keys.map(readItem), deadline) : found
+      return {
+        token,
+        last: last === null ? undefined : BigInt(last),
+        signature: signature ?? undefined,
+        leftovers: leftoversOf(lock, keys, fields as readonly Fields[]),
+        caps: capsText === null ? new Map() : untilsOf(capsText),
+      }
+    },
+    async holds(lock, token, deadline) {
+      const [held] = await ask([{ text: encode('HGET', lockName(lock), 'v'), key: lockName(lock) }], deadline)
+      return held === token
+    },
+    async write(writes, deadline) {
+      isCluster ??= await examine(deadline)
+      if (isCluster) return writeInCluster(writes, deadline)
+      const replies = await ask(
+        writes.map(write => wholeWrite(write, nowMs())),
+        deadline,
+      )
+      return replies.map(reply => {
+        const [kind, rest] = reply as readonly [StateOutcome['kind'], string & readonly string[]]
+        return kind === 'written' ? { kind, answers: rest.map(answerOf) } : kind === 'moved' ? { kind, key: rest } : { kind }
+      })
+    },
+    close: async () => client.close(),
+  }
+
+  /** A script that has run is safe to run again under the same token: items are the same, places are found by their coordinates. */
+  async function ask(commands: readonly Command[], deadline: Deadline): Promise<readonly Reply[]> {
+    return askOf(client, commands, deadline, scenario)
+  }
+
+  /** Once per container: a cluster or not, and that nothing is evicted. */
+  async function examine(deadline: Deadline): Promise<boolean> {
+    const timeoutMs = timeoutOf(deadline)
+    let reply: Reply
+    try {
+      ;[reply] = (await client.exchange([{ text: encode('INFO') }], { timeoutMs, repeatable: true })) as [Reply]
+    } catch (error) {
+      throw redisFailure(error, { scenario, keyCount: 1, things: 'reads of state', address: client.address, timeoutMs, advice })
+    }
+    const info = typeof reply === 'string' ? reply : ''
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+    if (policy !== undefined && policy !== 'noeviction')
+      throw runtimeError('state-evicts', { scenario, address: client.address, policy })
+    if (policy === undefined)
+      warn(
+        `${scenario}: ${client.address} does not tell its maxmemory-policy (INFO). Anything but "noeviction" loses state when the memory is full.`,
+      )
+    const mode = /^redis_mode:(\S+)/m.exec(info)?.[1]
+    if (mode !== undefined) return mode === 'cluster'
+    // Whoever may not say INFO is told by the first refusal, which a cluster alone gives.
+    const probe = await client.exchange([{ text: encode('CLUSTER', 'SLOTS') }], { timeoutMs, repeatable: true })
+    return Array.isArray(probe[0])
+  }
+
+  async function writeInCluster(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]> {
+    const groups = writes.map(write => capGroups(write, scenario))
+    const locked = await ask(writes.map(lockWrite), deadline)
+    const open = writes.flatMap((write, w) => (locked[w] === 1 ? [{ write, w }] : []))
+    const parts = open.map(({ write, w }) => ({
+      items: write.items.map(item => itemWrite(write, item)),
+      caps: groups[w]!.map(group => capsWrite(write, group, nowMs())),
+    }))
+    const replies = await ask(
+      parts.flatMap(({ items, caps }) => [...items, ...caps]),
+      deadline,
+    )
+    const outcomes: StateOutcome[] = writes.map(() => ({ kind: 'stale' }))
+    let next = 0
+    for (const [o, { write, w }] of open.entries()) {
+      const { items, caps } = parts[o]!
+      const ofItems = replies.slice(next, next + items.length)
+      const ofCaps = replies.slice(next + items.length, next + items.length + caps.length) as (readonly [
+        string,
+        readonly string[],
+      ])[]
+      next += items.length + caps.length
+      const moved = ofItems.indexOf('moved')
+      if (ofItems.includes('stale') || ofCaps.some(([kind]) => kind === 'stale')) continue
+      if (moved >= 0) outcomes[w] = { kind: 'moved', key: write.items[moved]!.key }
+      else {
+        const answers: StateAnswer[] = new Array(write.asks.length)
+        for (const [g, { asks }] of groups[w]!.entries())
+          for (const [a, ask] of asks.entries()) answers[ask] = answerOf(ofCaps[g]![1][a]!)
+        outcomes[w] = { kind: 'written', answers }
+      }
+    }
+    return outcomes
+  }
+}
+
+/** The server's refusal of one command is one of the whole call: the batch comes again. */
+async function askOf(
+  client: RedisClient,
+  commands: readonly Command[],
+  deadline: Deadline,
+  scenario: string,
+): Promise<readonly Reply[]> {
+  const timeoutMs = timeoutOf(deadline)
+  try {
+    const replies = await client.exchange(commands, { timeoutMs, repeatable: true })
+    for (const reply of replies) if (reply instanceof ReplyError) throw reply
+    return replies
+  } catch (error) {
+    const about = {
+      scenario,
+      keyCount: commands.length,
+      things: 'reads and writes of state',
+      address: client.address,
+      timeoutMs,
+      advice,
+    }
+    throw redisFailure(error, about)
+  }
+}
+
+type Text = string | null
+/** base, head, at, tp. */
+type Fields = readonly [Text, Text, Text, Text]
+
+const readItem = (key: string): Command => ({ text: encode('HMGET', key, 'base', 'head', 'at', 'tp'), key })
+
+function leftoversOf(lock: StateLock, keys: readonly string[], fields: readonly Fields[]): ReadonlyMap<string, StateItem> {
+  const leftovers = new Map<string, StateItem>()
+  for (const [k, key] of keys.entries()) {
+    const [base, head, at, tp] = fields[k]!
+    // What has gone (erased), or belongs to another partition since, is no more this one's to restore.
+    if (at !== null && tp === tpOf(lock)) leftovers.set(key, { base, head, at: BigInt(at), tp })
+  }
+  return leftovers
+}
+
+function untilsOf(text: string): StateClaim['caps'] {
+  return new Map((JSON.parse(text) as readonly (readonly [string, string])[]).map(([key, until]) => [key, BigInt(until)]))
+}
+
+function wholeWrite(write: StateWrite, nowMs: number): Command {
+  const { lock, token, signature, position, last, items, changed, caps, asks } = write
+  const untils = caps.flatMap(({ key }, c) => {
+    const until = untilAfter(write, c)
+    return until === undefined ? [] : [[key, `${until}`] as const]
+  })
+  const args: Argument[] = [token, signature, position, last, tpOf(lock), items.length, caps.length, asks.length, nowMs]
+  args.push(JSON.stringify(changed), JSON.stringify(untils))
+  for (const { base, head, at, expected } of items) args.push(valueArg(base), valueArg(head), at, expectedArg(expected))
+  pushCaps(args, write, { caps: caps.map((_, c) => c), asks: asks.map((_, a) => a) })
+  return scriptCall(writeScript, [lockName(lock), ...items.map(({ key }) => key), ...caps.map(({ key }) => key)], args)
+}
+
+/**
+ * In a cluster the items follow later, perhaps never: what is left over, and what was asked, stays noted until another attempt has taken its
+ * place.
+ */
+function lockWrite(write: StateWrite): Command {
+  const { lock, token, signature, last, items, changed, caps } = write
+  const keys = [...new Set([...changed, ...items.map(({ key }) => key)])]
+  const untils = caps.flatMap(({ key, until }, c) => {
+    const asked = untilAfter(write, c)
+    const highest = asked === undefined || (until !== undefined && until > asked) ? until : asked
+    return highest === undefined ? [] : [[key, `${highest}`] as const]
+  })
+  return scriptCall(lockScript, [lockName(lock)], [token, last, signature, JSON.stringify(keys), JSON.stringify(untils)])
+}
+
+function itemWrite({ lock, token }: StateWrite, { key, base, head, at, expected }: StateWrite['items'][number]): Command {
+  return scriptCall(itemScript, [key], [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected)])
+}
+
+/** Indexes of caps that hang together, and of the asks that ask them. */
+interface CapGroup {
+  readonly caps: readonly number[]
+  readonly asks: readonly number[]
+}
+
+/** All or none of several caps is one step only in one slot. */
+function capGroups({ caps, asks }: StateWrite, scenario: string): readonly CapGroup[] {
+  const leaders = caps.map((_, c) => c)
+  const leaderOf = (c: number): number => {
+    let leader = c
+    while (leaders[leader] !== leader) leader = leaders[leader]!
+    leaders[c] = leader
+    return leader
+  }
+  for (const { caps: ones } of asks)
+    for (const { cap } of ones.slice(1)) {
+      const [first, other] = [leaderOf(ones[0]!.cap), leaderOf(cap)]
+      if (first !== other && slotOf(caps[first]!.key) !== slotOf(caps[other]!.key))
+        throw runtimeError('caps-in-two-slots', { scenario })
+      leaders[other] = first
+    }
+  const groups = new Map<number, { readonly caps: number[]; readonly asks: number[] }>()
+  for (const c of caps.keys()) {
+    const leader = leaderOf(c)
+    const group = groups.get(leader)
+    if (group === undefined) groups.set(leader, { caps: [c], asks: [] })
+    else group.caps.push(c)
+  }
+  for (const [a, { caps: ones }] of asks.entries()) groups.get(leaderOf(ones[0]!.cap))!.asks.push(a)
+  return [...groups.values()]
+}
+
+function capsWrite(write: StateWrite, group: CapGroup, nowMs: number): Command {
+  const args: Argument[] = [counterOf(write.token), write.position, write.last, group.asks.length, nowMs]
+  pushCaps(args, write, group)
+  return scriptCall(
+    capsScript,
+    group.caps.map(c => write.caps[c]!.key),
+    args,
+  )
+}
+
+function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: CapGroup): void {
+  for (const c of group.caps) {
+    const { isShared, withinMs, expiresMs } = caps[c]!
+    args.push(coordinatePrefix(lock, isShared), withinMs ?? '', expiresMs ?? '')
+  }
+  const indexes = new Map(group.caps.map((c, index) => [c, index + 1]))
+  for (const a of group.asks) {
+    const { offset, timeMs, caps: ones } = asks[a]!
+    args.push(offset, timeMs, ones.length)
+    for (const { cap, limit, units, member } of ones) args.push(indexes.get(cap)!, limit, units, valueArg(member ?? null))
+  }
+}
+
+const valueArg = (value: Text) => (value === null ? '' : `=${value}`)
+const expectedArg = (expected: StateWrite['items'][number]['expected']) =>
+  expected === undefined ? '' : `${expected.at} ${expected.tp}`
+const counterOf = (token: string) => token.slice(0, token.indexOf('.'))
+
+function answerOf(text: string): StateAnswer {
+  if (text.startsWith('!')) return { kind: 'refused', cap: Number(text.slice(1)) }
+  const words = text.split(' ')
+  const places = Array.from({ length: words.length / 2 }, (_, p) => ({
+    number: BigInt(words[2 * p]!),
+    used: BigInt(words[2 * p + 1]!),
+  }))
+  return { kind: 'granted', places }
+}
