@@ -10,6 +10,7 @@ export async function connectorsOf(plan: Plan, environment: Environment): Promis
     ...(stores.has('redis') && { redis: await keyValueConnector(environment['SLUICE_REDIS'] ?? '') }),
     ...(stores.has('dynamodb') && { dynamodb: (await import('../connectors/dynamodb.ts')).connectDynamoDb }),
     ...(stores.has('http') && { http: (await import('../connectors/http.ts')).connectHttp }),
+    ...(plan.state && { state: (await import('../connectors/state-redis.ts')).connectRedisStateStore }),
   }
 }
 

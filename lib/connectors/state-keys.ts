@@ -1,6 +1,12 @@
 // Names in a store of state, and when an item may be overwritten. What is an entry's (`sluice:SCENARIO.GENERATION:ENTRY/KEY`) is named by whoever
 // writes it; the lock's name has an "@" where those have a ":", so that no topic and no entry can meet in one key.
-import type { StateItem, StateLock, StateWrite } from '../runtime/ports.ts'
+import type { LookupPort, StateItem, StateLock, StatePort, StateWrite } from '../runtime/ports.ts'
+
+export interface StateStore {
+  readonly state: StatePort
+  /** Reads the same items. */
+  readonly lookups: LookupPort
+}
 
 export function lockName({ scope, partition: { topic, partition } }: StateLock): string {
   return `sluice:${scope}@${topic}/${partition}`

@@ -20,7 +20,8 @@ import { type Argument, type Command, encode, scriptCall } from './redis/command
 import { redisFailure } from './redis/failure.ts'
 import { type Reply, ReplyError } from './redis/replies.ts'
 import { slotOf } from './redis/slots.ts'
-import { lockName, tpOf } from './state-keys.ts'
+import { connectRedis } from './redis.ts'
+import { lockName, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, untilAfter } from './state-places.ts'
 import { capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
 
@@ -40,6 +41,11 @@ const advice = {
   NOPERM:
     'The user may not do this: state needs EVALSHA, EVAL, HGET, HMGET, HGETALL, HSET, HDEL, PEXPIRE and PERSIST on keys that begin with "sluice:", in a cluster also CLUSTER SLOTS.',
   WRONGTYPE: 'Something else is stored under a key of state: keys that begin with "sluice:" are sluice\'s own.',
+}
+
+/** With the look-ups that read it; they connect when they are first used. */
+export function connectRedisStateStore(config: RedisStateConfig): StateStore {
+  return { state: connectRedisState(config), lookups: connectRedis(config) }
 }
 
 export function connectRedisState({ url, scenario, ca, warn = () => undefined, nowMs = Date.now }: RedisStateConfig): StatePort {

@@ -8,6 +8,7 @@ import { createKafka } from './kafka/producer.ts'
 import { compressionFrom, securityFrom } from './kafka/security.ts'
 import { counted, createMetrics } from './metrics.ts'
 import { createSamples, traceHeaders } from './samples.ts'
+import type { StateStore } from './state-keys.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
 
 /** How each store is reached; absent what the scenario does not look up, so that its bundle holds no client for it. */
@@ -15,6 +16,11 @@ export interface Connectors {
   readonly redis?: (config: { readonly url: string; readonly scenario: string }) => LookupPort
   readonly dynamodb?: (config: { readonly endpoint?: string; readonly scenario: string }) => LookupPort
   readonly http?: (config: { readonly scenario: string }) => LookupPort
+  readonly state?: (config: {
+    readonly url: string
+    readonly scenario: string
+    readonly warn: (message: string) => void
+  }) => StateStore
 }
 
 export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}): World {
@@ -23,6 +29,10 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
   const log = powertoolsLog(plan)
   const every = Number(env['SLUICE_LOG_SAMPLE'] ?? 0)
   const counting = (store: LookupPort) => (metrics === undefined ? store : counted(store, metrics))
+  const redis =
+    connect.redis &&
+    counting(connect.redis({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario }))
+  const state = connect.state?.({ url: stateUrl(plan, env), scenario, warn: message => log.warn(message, { scenario }) })
   return {
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),
@@ -32,11 +42,9 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
       delivery: plan.delivery,
     }),
     stores: {
-      ...(connect.redis && {
-        redis: counting(
-          connect.redis({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario }),
-        ),
-      }),
+      ...(redis && { redis }),
+      // One store under two names is asked once: values are read in the pipeline of the look-ups.
+      ...(state && { state: redis && stateUrl(plan, env) === env['SLUICE_REDIS'] ? redis : counting(state.lookups) }),
       ...(connect.dynamodb && { dynamodb: counting(connect.dynamodb({ ...endpointOf(env), scenario })) }),
       ...(connect.http && { http: counting(connect.http({ scenario })) }),
     },
@@ -58,6 +66,11 @@ function metricsOf(plan: Plan, env: Environment): MetricsPort {
     write: line => void process.stdout.write(line),
     nowMs: Date.now,
   })
+}
+
+/** Where state is: with the look-ups, unless it has a store of its own. */
+function stateUrl(plan: Plan, env: Environment): string {
+  return env['SLUICE_STATE'] || required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port, of look-ups and state")
 }
 
 /** Another DynamoDB than the region's: a local one, or a VPC endpoint. */
