@@ -131,12 +131,18 @@ export const handler = embedFromEnvironment(plan, process.env)
 `
   }
   const connectors = storesOf(scenario).map(store => connectorOf(store, keyValueScheme))
+  if (scenario.state.length > 0) connectors.push(stateConnector)
   return `${head}
 import { createHandler } from './runtime/handler.ts'
 import { realWorld } from './connectors/world.ts'
 ${connectors.map(({ imported }) => imported).join('\n')}
 export const handler = createHandler(plan, realWorld(plan, process.env, { ${connectors.map(({ entry }) => entry).join(', ')} }))
 `
+}
+
+const stateConnector = {
+  imported: "import { connectRedisStateStore } from './connectors/state-redis.ts'",
+  entry: 'state: connectRedisStateStore',
 }
 
 function connectorOf(
