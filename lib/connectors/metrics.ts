@@ -68,9 +68,9 @@ export function createMetrics({ functionName, scenario, generation, write, nowMs
 /** The store, with its round trips counted. */
 export function counted(store: LookupPort, metrics: MetricsPort): LookupPort {
   return {
-    lookupMany: (requests, deadline) => {
+    lookupMany: (requests, deadline, tell) => {
       metrics.count('roundTrips', 1)
-      return store.lookupMany(requests, deadline)
+      return store.lookupMany(requests, deadline, tell)
     },
     close: () => store.close(),
   }

@@ -21,7 +21,7 @@ export interface RedisConfig {
 export function connectRedis({ url, scenario, ca }: RedisConfig): LookupPort {
   const client = createRedisClient(targetOf(url, ca), `sluice.${scenario}`)
   return {
-    async lookupMany(requests, deadline) {
+    async lookupMany(requests, deadline, tell) {
       const timeoutMs = timeoutOf(deadline)
       const commands: Command[] = []
       for (const { command, keys, members } of requests) {
@@ -32,11 +32,28 @@ export function connectRedis({ url, scenario, ca }: RedisConfig): LookupPort {
         }
       }
       if (commands.length === 0) return requests.map(() => [])
+      const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length))
+      // Refusals of the server are left to the end: it may be another node that has the key.
+      const early = (index: number, reply: Reply) => {
+        if (reply instanceof ReplyError) return
+        let r = 0
+        let k = index
+        while (k >= requests[r]!.keys.length) k -= requests[r++]!.keys.length
+        const answer = answerOf(requests[r]!.command, reply)
+        answers[r]![k] = answer
+        tell!(r, k, answer)
+      }
       try {
         // Reading may be done twice.
-        const replies = await client.exchange(commands, { timeoutMs, repeatable: true })
+        const replies = await client.exchange(commands, { timeoutMs, repeatable: true, tell: tell && early })
         let next = 0
-        return requests.map(({ command, keys }) => keys.map(() => answerOf(command, replies[next++]!)))
+        for (const [r, { command, keys }] of requests.entries()) {
+          for (let k = 0; k < keys.length; k++) {
+            const reply = replies[next++]!
+            if (answers[r]![k] === undefined || reply instanceof ReplyError) answers[r]![k] = answerOf(command, reply)
+          }
+        }
+        return answers
       } catch (error) {
         throw redisFailure(error, { scenario, keyCount: commands.length, address: client.address, timeoutMs })
       }

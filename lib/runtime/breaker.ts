@@ -18,12 +18,12 @@ export function withBreaker(port: LookupPort, { scenario, store, nowMs }: Breake
   let failures = 0
   let closedUntilMs = 0
   return {
-    lookupMany: async (requests, deadline) => {
+    lookupMany: async (requests, deadline, tell) => {
       const waitMs = closedUntilMs - nowMs()
       if (failures >= failuresToOpen && waitMs > 0)
         throw runtimeError('store-paused', { scenario, store, failures, waitMs: Math.ceil(waitMs) })
       try {
-        const answers = await port.lookupMany(requests, deadline)
+        const answers = await port.lookupMany(requests, deadline, tell)
         failures = 0
         return answers
       } catch (error) {

@@ -12,6 +12,7 @@ import {
   type LookupStores,
   type MetricsPort,
   RetryableError,
+  type TellAnswer,
   Unanswered,
 } from './ports.ts'
 
@@ -194,9 +195,15 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
   // Counted from here: a store that tries again asks several times what is left.
   const endMs = performance.now() + timeoutMs
   const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
+  // What a store tells early is decoded while the rest is on its way, and used where it is what the result says.
+  const early = fetches.map(({ unknown }): { answer?: LookupAnswer; value?: unknown }[] => new Array(unknown.length))
+  const tell: TellAnswer = (f, position, answer) => {
+    const { lookup, keys, unknown } = fetches[f]!
+    early[f]![position] = { answer, value: lookup.decode(answer, keys[unknown[position]!]!) }
+  }
   let answers: readonly (readonly (LookupAnswer | Unanswered)[])[] | undefined
   try {
-    answers = await store.lookupMany(requests, shortest)
+    answers = await store.lookupMany(requests, shortest, tell)
   } catch (error) {
     // One pipeline, one fate: nobody knows which of its answers would have come.
     if (!(error instanceof RetryableError) || fetches.some(fetch => fetch.lookup.onError === 'retry')) throw error
@@ -210,7 +217,12 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
     unknown.forEach((k, position) => {
       const answer = answers?.[f]?.[position]
       const isAnswered = answer !== undefined && !(answer instanceof Unanswered)
-      const value = isAnswered ? lookup.decode(answer, keys[k]!) : unanswered(lookup, keys[k]!)
+      const told = early[f]![position]
+      const value = !isAnswered
+        ? unanswered(lookup, keys[k]!)
+        : told !== undefined && told.answer === answer
+          ? told.value
+          : lookup.decode(answer, keys[k]!)
       const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
       values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
       isKnown[k] = true

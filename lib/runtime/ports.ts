@@ -13,11 +13,18 @@ export interface LookupPort {
   /**
    * Answers all requests in one pipelined round trip; `answers[r][k]` belongs to `requests[r].keys[k]`.
    * Throws RetryableError where the store gave no answer within the deadline; a store that is many (HTTP) may leave single keys unanswered.
-   * There is no single-key call to misuse.
+   * There is no single-key call to misuse. `tell`: a store may tell answers while others are on their way, so that they can be decoded
+   * meanwhile; the result alone counts.
    */
-  lookupMany(requests: readonly LookupRequest[], deadline: Deadline): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]>
+  lookupMany(
+    requests: readonly LookupRequest[],
+    deadline: Deadline,
+    tell?: TellAnswer,
+  ): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]>
   close(): Promise<void>
 }
+
+export type TellAnswer = (requestIndex: number, keyIndex: number, answer: LookupAnswer) => void
 
 /** A world's stores by the name that look-ups give them. */
 export type LookupStores = { readonly [Store in LookupStore]?: LookupPort }

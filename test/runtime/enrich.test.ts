@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { memoryStore } from '../../lib/connectors/memory.ts'
 import { createColumns } from '../../lib/plan/columns.ts'
 import { Failure } from '../../lib/plan/failure.ts'
-import { type LookupPlan, WrongKind } from '../../lib/plan/plan.ts'
+import { type LookupAnswer, type LookupPlan, WrongKind } from '../../lib/plan/plan.ts'
 import { enrich } from '../../lib/runtime/enrich.ts'
-import { RetryableError } from '../../lib/runtime/ports.ts'
+import { type LookupPort, RetryableError } from '../../lib/runtime/ports.ts'
 import { customerLookup, visits } from './plan-fixture.ts'
 
 const deadline = { remainingMs: () => 1000 }
@@ -101,6 +101,41 @@ describe('no answer', () => {
     await expect(
       enrich(columnsOf(['a']), [{ ...customerLookup, onError: 'missing' }], [0], { redis: buggy }, deadline),
     ).rejects.toThrow('bug')
+  })
+})
+
+describe('what a store tells early', () => {
+  const telling = (result: () => Promise<readonly (readonly LookupAnswer[])[]>): LookupPort => ({
+    lookupMany: (_requests, _deadline, tell) => {
+      tell?.(0, 0, '{"age":30}')
+      return result()
+    },
+    close: async () => undefined,
+  })
+  const enriched = async (port: LookupPort, lookup: Partial<LookupPlan> = {}) => {
+    const columns = columnsOf(['a'])
+    const decoded: unknown[] = []
+    const decode: LookupPlan['decode'] = answer => {
+      decoded.push(answer)
+      return answer
+    }
+    await enrich(columns, [{ ...customerLookup, decode, ...lookup }], [0], { redis: port }, deadline)
+    return { found: columns.lookups[0]![0], decoded }
+  }
+
+  test('is decoded once, and is the result', async () => {
+    const { found, decoded } = await enriched(telling(async () => [['{"age":30}']]))
+    expect([found, decoded]).toEqual(['{"age":30}', ['{"age":30}']])
+  })
+
+  test('does not count where the result is another', async () => {
+    const { found } = await enriched(telling(async () => [['{"age":31}']]))
+    expect(found).toBe('{"age":31}')
+  })
+
+  test('does not count where there is no result', async () => {
+    const failing = telling(() => Promise.reject(new RetryableError('redis-unreachable', 'down')))
+    expect((await enriched(failing, { onError: 'missing', missing: () => 'nothing' })).found).toBe('nothing')
   })
 })
 

@@ -44,7 +44,7 @@ export function createRedisClient(target: Target, clientName: string): RedisClie
     if (!replies.some(isUnknown)) return replies
     const unknown = replies.flatMap((reply, i) => (isUnknown(reply, i) ? [i] : []))
     const whole = unknown.map(i => ({ text: commands[i]!.whole!, key: commands[i]!.key }))
-    const second = await exchangeOnce(whole, { ...asking, timeoutMs: Math.max(1, endMs - performance.now()) })
+    const second = await exchangeOnce(whole, { repeatable: asking.repeatable, timeoutMs: Math.max(1, endMs - performance.now()) })
     const all = [...replies]
     for (const [position, i] of unknown.entries()) all[i] = second[position]!
     return all

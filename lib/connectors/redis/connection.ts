@@ -17,9 +17,15 @@ export interface Connection {
    * Writes the encoded commands at once; gives as many replies. Rejects with TimeUp after `timeoutMs`, or after `firstByteMs` without a
    * single byte, else with what ended the connection; in all these cases the socket is gone.
    */
-  exchange(text: string, replyCount: number, timeoutMs: number, firstByteMs?: number): Promise<readonly Reply[]>
+  exchange(text: string, replyCount: number, patience: Patience): Promise<readonly Reply[]>
   /** Ends it; who waits is told this. */
   destroy(error?: Error): void
+}
+
+export interface Patience {
+  readonly timeoutMs: number
+  readonly firstByteMs?: number | undefined
+  readonly tell?: ((index: number, reply: Reply) => void) | undefined
 }
 
 /** The server let nobody in: its own word for it. */
@@ -51,6 +57,7 @@ export class NoTls extends Error {
 interface Question {
   readonly replies: Reply[]
   readonly replyCount: number
+  readonly tell: ((index: number, reply: Reply) => void) | undefined
   readonly resolve: (replies: readonly Reply[]) => void
   readonly reject: (error: Error) => void
   readonly timer: NodeJS.Timeout
@@ -71,11 +78,9 @@ export async function openConnection(target: Target, clientName: string, timeout
   words.push(['CLIENT', 'SETNAME', clientName.replace(/[^!-~]/g, '-')])
   let replies: readonly Reply[]
   try {
-    replies = await connection.exchange(
-      words.map(command => encode(...command)).join(''),
-      words.length,
-      Math.max(1, endMs - performance.now()),
-    )
+    replies = await connection.exchange(words.map(command => encode(...command)).join(''), words.length, {
+      timeoutMs: Math.max(1, endMs - performance.now()),
+    })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw error instanceof Closed || code === 'ECONNRESET' || code === 'EPIPE' ? new Closed(true) : error
@@ -103,6 +108,7 @@ function createConnection(socket: Socket): Connection {
   const reader = createReader(reply => {
     const question = questions[first]
     if (question === undefined) return end(new Closed())
+    question.tell?.(question.replies.length, reply)
     question.replies.push(reply)
     if (question.replies.length < question.replyCount) return
     first++
@@ -138,7 +144,7 @@ function createConnection(socket: Socket): Connection {
     get quietSinceMs() {
       return quietSinceMs
     },
-    exchange(text, replyCount, timeoutMs, firstByteMs) {
+    exchange(text, replyCount, { timeoutMs, firstByteMs, tell }) {
       if (!isOpen) return Promise.reject(new Closed())
       quietSinceMs = Date.now()
       return new Promise((resolve, reject) => {
@@ -146,6 +152,7 @@ function createConnection(socket: Socket): Connection {
         questions.push({
           replies: [],
           replyCount,
+          tell,
           resolve,
           reject,
           timer: setTimeout(late, timeoutMs),

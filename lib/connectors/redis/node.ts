@@ -9,6 +9,8 @@ export interface Asking {
   readonly timeoutMs: number
   /** The commands may be carried out twice, as reading may: they are sent again where it is unknown whether they arrived. */
   readonly repeatable: boolean
+  /** Told of each reply as it comes, by the command's place; from the start if all is asked again. The result alone counts. */
+  readonly tell?: ((index: number, reply: Reply) => void) | undefined
 }
 
 export interface RedisNode {
@@ -56,7 +58,7 @@ export function createNode(target: Target, clientName: string): RedisNode {
     return connection
   }
 
-  async function exchange(text: string, replyCount: number, { timeoutMs, repeatable }: Asking): Promise<readonly Reply[]> {
+  async function exchange(text: string, replyCount: number, { timeoutMs, repeatable, tell }: Asking): Promise<readonly Reply[]> {
     const endMs = performance.now() + timeoutMs
     const remainingMs = () => Math.max(1, endMs - performance.now())
     for (let attempt = 1; ; attempt++) {
@@ -65,13 +67,16 @@ export function createNode(target: Target, clientName: string): RedisNode {
       const isDoubtful = !isFresh && Date.now() - open.quietSinceMs > doubtfulAfterMs
       try {
         // What must not be done twice is not sent into a connection that may be dead.
-        if (isDoubtful && !repeatable) await open.exchange(encode('PING'), 1, remainingMs(), remainingMs() / 2)
+        if (isDoubtful && !repeatable) {
+          await open.exchange(encode('PING'), 1, { timeoutMs: remainingMs(), firstByteMs: remainingMs() / 2 })
+        }
       } catch (error) {
         if (error instanceof TimeUp) throw error
         continue
       }
       try {
-        return await open.exchange(text, replyCount, remainingMs(), isDoubtful && repeatable ? remainingMs() / 2 : undefined)
+        const firstByteMs = isDoubtful && repeatable ? remainingMs() / 2 : undefined
+        return await open.exchange(text, replyCount, { timeoutMs: remainingMs(), firstByteMs, tell })
       } catch (error) {
         // A connection that the other side closed in the meantime shows it only now.
         const isStale = error instanceof Closed || (error as NodeJS.ErrnoException).code !== undefined
