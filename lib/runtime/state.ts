@@ -104,10 +104,27 @@ export class StateClaims {
     throw runtimeError('state-lost', { ...where, last })
   }
 
+  /** After a write, which may not be the last one before the commit: what the next one must take back is left over. */
+  written({ lock: { partition }, last, items, changed, caps, asks }: StateWrite): void {
+    const tp = idOf(partition)
+    const known = new Set(changed)
+    const leftovers = items.flatMap(({ key, base, head, at }) => (known.has(key) ? [[key, { base, head, at, tp }] as const] : []))
+    const asked = new Map<string, bigint>()
+    for (const { key, until } of caps) if (until !== undefined && until > last) asked.set(key, until)
+    for (const { offset, caps: ones } of asks) {
+      for (const { cap } of ones) {
+        const { key } = caps[cap]!
+        if ((asked.get(key) ?? -1n) < offset) asked.set(key, offset)
+      }
+    }
+    this.#held.set(tp, { ...this.held(partition), last, leftovers: new Map(leftovers), caps: asked })
+  }
+
   /** After the commit: what was written is what counts. */
-  committed(partition: TopicPartition, last: bigint, caps: ReadonlyMap<string, bigint>): void {
+  committed(partition: TopicPartition): void {
     const held = this.held(partition)
-    this.#held.set(idOf(partition), { ...held, last, signature: this.plan.state.signature, leftovers: new Map(), caps })
+    const ahead = [...held.caps].filter(([, until]) => held.last !== undefined && until > held.last)
+    this.#held.set(idOf(partition), { ...held, leftovers: new Map(), caps: new Map(ahead) })
   }
 
   forget(partition: TopicPartition): void {
@@ -255,7 +272,10 @@ export class StateAttempt {
     const byPartition: (StateOutcome | undefined)[] = this.#partitions.map(() => undefined)
     for (const [w, p] of open.entries()) byPartition[p] = outcomes[w]
     this.#outcomes = byPartition as readonly StateOutcome[]
-    for (const p of open) this.#grant(asks[p]!, byPartition[p]!)
+    for (const [w, p] of open.entries()) {
+      if (outcomes[w]!.kind === 'written') this.#claims.written(this.#writes[w]!)
+      this.#grant(asks[p]!, outcomes[w]!)
+    }
     return true
   }
 
@@ -270,11 +290,7 @@ export class StateAttempt {
   }
 
   committed(partition: TopicPartition): void {
-    const write = this.#writes.find(({ lock }) => idOf(lock.partition) === idOf(partition))
-    if (write === undefined) return
-    const asked = new Map<string, bigint>()
-    for (const { key, until } of write.caps) if (until !== undefined && until > write.last) asked.set(key, until)
-    this.#claims.committed(partition, write.last, asked)
+    if (this.outcomeOf(partition) !== undefined) this.#claims.committed(partition)
   }
 
   async #readPositions(
@@ -393,7 +409,10 @@ export class StateAttempt {
           base: this.#textOf(item),
           head: text,
           at: last,
-          ...(item.tp !== undefined && item.tp !== idOf(partition) && { expected: { at: item.at, tp: item.tp } }),
+          // An earlier write of this batch may have taken it over already.
+          ...(item.tp !== undefined &&
+            item.tp !== idOf(partition) &&
+            !held.leftovers.has(item.key) && { expected: { at: item.at, tp: item.tp } }),
         })),
         ...leftovers.map(([key, item]) => {
           const value = item.at < position ? item.head : item.base
