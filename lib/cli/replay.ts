@@ -65,6 +65,7 @@ export async function runReplay(
     const topic = deadLetterTopicOf(plan, terminal.environment)
     const task: Task = { plan, topic, log, selection, json: input.flags.get('format') === 'json' }
     if (input.flags.has('show')) return await show(task, terminal)
+    if (plan.state !== undefined) return refuseState(plan, terminal)
     const connectors = await connectorsOf(plan, terminal.environment)
     const { stores, deadLetterTopic } = realWorld(plan, { ...terminal.environment, SLUICE_METRICS: 'off' }, connectors)
     try {
@@ -89,6 +90,14 @@ export async function runReplay(
   } finally {
     await Promise.all([log.close(), kafka.close()])
   }
+}
+
+/** A record out of its order would be judged by what later ones have left, and leave what they have replaced. */
+function refuseState({ scenario }: Plan, terminal: Terminal): ExitCode {
+  terminal.error(
+    `"${scenario}" has state, and a record that comes late would be judged by what later ones have left: its dead letters are shown (--show), and not sent. Decide them anew with all others by raising "generation", or send the records to the source topic again as new ones.\n`,
+  )
+  return 1
 }
 
 function security({ environment }: Terminal) {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { main } from '../../../lib/cli/main.ts'
 import { type ReplayPlace, record, replayPlace } from './place.ts'
 
 let place: ReplayPlace
@@ -197,3 +198,17 @@ function killedReplay(file: string, diesAt: number): Promise<{ readonly signal: 
   })
   return new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
 }
+
+test('a scenario with state is not sent: a late record would be judged by what later ones left', async () => {
+  let error = ''
+  const code = await main(['replay', 'client-near-pos'], {
+    out: () => undefined,
+    error: text => {
+      error += text
+    },
+    colors: false,
+    environment: { SLUICE_KAFKA: inject('kafka') },
+    stop: new AbortController().signal,
+  })
+  expect({ code, error }).toEqual({ code: 1, error: expect.stringContaining('"client-near-pos" has state') })
+})
