@@ -1,6 +1,6 @@
 // Discovery: each functions/NAME.yml is one function. What is wrong with a scenario is told here, before anything is built or deployed.
 import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { checkScenario } from '../lib/scenario/check.ts'
 import { renderDiagnostic } from '../lib/scenario/diagnostics.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
@@ -24,7 +24,8 @@ export function discoverScenarios(serviceFolder: string, options: { readonly col
   const warnings: string[] = []
   for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
     const text = readFileSync(join(serviceFolder, file), 'utf8')
-    const { scenario, diagnostics } = checkScenario(file, text)
+    const readFile = (named: string): string => readFileSync(join(serviceFolder, dirname(file), named), 'utf8')
+    const { scenario, diagnostics } = checkScenario(file, text, { readFile })
     for (const diagnostic of diagnostics) {
       if (diagnostic.severity === 'hint') continue
       const rendered = renderDiagnostic(diagnostic, text, options)

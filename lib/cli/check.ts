@@ -1,10 +1,17 @@
 // `npx sluice check`: what is wrong with scenario files, for people, for programs and for GitHub.
 import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import { checkScenario } from '../scenario/check.ts'
-import { type Diagnostic, githubDiagnostic, jsonDiagnostic, renderDiagnostic, type Severity } from '../scenario/diagnostics.ts'
+import { checkScenario, checkSharedFile } from '../scenario/check.ts'
+import {
+  type Diagnostic,
+  diagnostic,
+  githubDiagnostic,
+  jsonDiagnostic,
+  renderDiagnostic,
+  type Severity,
+} from '../scenario/diagnostics.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
-import { allScenarios, openScenario, type ScenarioFile } from './scenario-file.ts'
+import { allScenarios, allSharedFiles, openScenario, type ScenarioFile } from './scenario-file.ts'
 
 export const command: Command = {
   summary: 'Checks scenarios: names, types, tables, examples',
@@ -29,15 +36,15 @@ export const command: Command = {
     const files = scenarioFiles(input)
     const exitCode = checkFiles(files, input, terminal)
     if (!input.flags.has('watch')) return exitCode
-    await watchFolders(new Set(files.map(({ file }) => dirname(file))), terminal.stop, () =>
-      checkFiles(scenarioFiles(input), input, terminal),
-    )
+    const folders = new Set([...files.map(({ file }) => dirname(file)), ...allSharedFiles().map(({ file }) => dirname(file))])
+    await watchFolders(folders, terminal.stop, () => checkFiles(scenarioFiles(input), input, terminal))
     return 0
   },
 }
 
 function scenarioFiles(input: Input): readonly ScenarioFile[] {
-  const files = input.arguments.length > 0 ? input.arguments.map(openScenario) : allScenarios()
+  const files =
+    input.arguments.length > 0 ? input.arguments.map(name => openScenario(name, { mayBeShared: true })) : allScenarios()
   if (files.length === 0)
     throw new UsageError('There is no scenario: functions/ holds no .yml file. Name one: npx sluice check FILE')
   return files
@@ -45,16 +52,40 @@ function scenarioFiles(input: Input): readonly ScenarioFile[] {
 
 function checkFiles(files: readonly ScenarioFile[], input: Input, terminal: Terminal): ExitCode {
   const format = input.flags.get('format') ?? 'text'
+  const strict = input.flags.has('strict')
   const count: Record<Severity, number> = { error: 0, warning: 0, hint: 0 }
-  for (const { file, text, readFile } of files) {
-    const { diagnostics } = checkScenario(file, text, { strict: input.flags.has('strict'), readFile })
-    for (const found of diagnostics) {
-      count[found.severity]++
-      terminal.out(printed(found, text, format, terminal.colors))
+  // What is wrong with a shared file is told once, however many scenarios use it.
+  const told = new Set<string>()
+  const tell = (found: Diagnostic, text: string): void => {
+    const key = JSON.stringify([found.file, found.id, found.range, found.message])
+    if (told.has(key)) return
+    told.add(key)
+    count[found.severity]++
+    terminal.out(printed(found, text, format, terminal.colors))
+  }
+  const used = new Set<string>()
+  for (const { file, text, readFile, isShared } of files) {
+    if (isShared) {
+      for (const found of checkSharedFile(file, text, { strict, readFile })) tell(found, text)
+      continue
+    }
+    const { diagnostics, shared } = checkScenario(file, text, { strict, readFile })
+    for (const each of shared) used.add(each)
+    for (const found of diagnostics) tell(found, text)
+  }
+  if (input.arguments.length === 0) {
+    for (const { file, text, readFile } of allSharedFiles()) {
+      if (used.has(file)) continue
+      for (const found of [unusedFile(file), ...checkSharedFile(file, text, { strict, readFile })]) tell(found, text)
     }
   }
-  if (format === 'text') terminal.out(`${summary(files.length, count)}\n`)
+  if (format === 'text') terminal.out(`${summary(files, count)}\n`)
   return exitCodeOf(count, terminal)
+}
+
+function unusedFile(file: string): Diagnostic {
+  const notes = [{ message: 'Remove it, or name it under "use" of a scenario.' }]
+  return diagnostic('unused/shared', {}, { file, range: { start: 0, end: 0 }, notes })
 }
 
 function printed(found: Diagnostic, text: string, format: string, colors: boolean): string {
@@ -69,11 +100,16 @@ function exitCodeOf(count: Readonly<Record<Severity, number>>, terminal: Termina
   return count.error > 0 || (isCi && count.warning > 0) ? 1 : 0
 }
 
-function summary(fileCount: number, count: Readonly<Record<Severity, number>>): string {
+function summary(files: readonly ScenarioFile[], count: Readonly<Record<Severity, number>>): string {
   const found = (['error', 'warning', 'hint'] as const)
     .filter(severity => count[severity] > 0)
     .map(severity => plural(count[severity], severity))
-  return `${plural(fileCount, 'scenario')} checked: ${found.length === 0 ? 'fine' : found.join(', ')}`
+  const sharedCount = files.filter(({ isShared }) => isShared).length
+  const counted = [
+    ...(sharedCount < files.length ? [plural(files.length - sharedCount, 'scenario')] : []),
+    ...(sharedCount > 0 ? [plural(sharedCount, 'shared file')] : []),
+  ]
+  return `${counted.join(', ')} checked: ${found.length === 0 ? 'fine' : found.join(', ')}`
 }
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

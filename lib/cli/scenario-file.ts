@@ -12,9 +12,12 @@ export interface ScenarioFile {
   readonly text: string
   /** Reads a file that the scenario names, relative to it. */
   readonly readFile: (path: string) => string
+  /** It has no `scenario:` and says what it needs of one, or stands where shared files do. */
+  readonly isShared: boolean
 }
 
-export function openScenario(argument: string): ScenarioFile {
+/** A scenario, or for `check` a shared file alone. */
+export function openScenario(argument: string, options: { readonly mayBeShared?: boolean } = {}): ScenarioFile {
   const isPath = argument.includes('/') || argument.includes(sep) || /\.ya?ml$/.test(argument)
   const file = isPath ? argument : join(folder, `${argument}.yml`)
   if (!existsSync(file)) {
@@ -22,7 +25,17 @@ export function openScenario(argument: string): ScenarioFile {
     throw new UsageError(`There is no file ${file}${meant === undefined ? '' : `. Did you mean "${meant}"?`}`)
   }
   if (statSync(file).isDirectory()) throw new UsageError(`${file} is a folder. Name its files: ${join(file, '*.yml')}`)
-  return readScenarioFile(file)
+  const opened = readScenarioFile(file)
+  if (!opened.isShared || options.mayBeShared === true) return opened
+  throw new UsageError(`${file} is a shared file and no scenario. Name a scenario that has it under "use".`)
+}
+
+/** Shared files where they are looked for: `functions/shared/*.yml`. */
+export function allSharedFiles(): readonly ScenarioFile[] {
+  const path = join(folder, 'shared')
+  if (!existsSync(path)) return []
+  const names = readdirSync(path).filter(name => name.endsWith('.yml'))
+  return names.sort().map(name => ({ ...readScenarioFile(join(path, name)), isShared: true }))
 }
 
 /** All of `functions/*.yml`. */
@@ -34,7 +47,9 @@ function readScenarioFile(path: string): ScenarioFile {
   const below = relative(process.cwd(), path)
   const file = below === '' || below.startsWith('..') || isAbsolute(below) ? path : below.replaceAll(sep, '/')
   const readFile = (named: string): string => readFileSync(join(dirname(path), named), 'utf8')
-  return { file, text: readFileSync(path, 'utf8'), readFile }
+  const text = readFileSync(path, 'utf8')
+  const isShared = !/^scenario\s*:/m.test(text) && (/^needs\s*:/m.test(text) || /(^|\/)shared\/[^/]+$/.test(file))
+  return { file, text, readFile, isShared }
 }
 
 function scenarioNames(): readonly string[] {

@@ -17,7 +17,7 @@ export const command: Command = {
   flags: {},
   arguments: { minimum: 0, maximum: Number.POSITIVE_INFINITY },
   run: async (input, terminal) => {
-    const files = input.arguments.length > 0 ? input.arguments.map(openScenario) : allScenarios()
+    const files = input.arguments.length > 0 ? input.arguments.map(name => openScenario(name)) : allScenarios()
     if (files.length === 0)
       throw new UsageError('There is no scenario: functions/ holds no .yml file. Name one: npx sluice test FILE')
     let passed = 0

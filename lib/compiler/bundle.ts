@@ -6,7 +6,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Message, type PartialMessage, type Plugin } from 'esbuild'
 import type { LookupStore } from '../plan/plan.ts'
-import { checkScenario } from '../scenario/check.ts'
+import { type CheckedScenario, checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { type KeyValueScheme, keyValueClients } from './key-value.ts'
@@ -36,11 +36,14 @@ export class ScenarioErrors extends Error {
   readonly file: string
   readonly text: string
   readonly diagnostics: readonly Diagnostic[]
-  constructor(file: string, text: string, diagnostics: readonly Diagnostic[]) {
+  /** The shared files that the scenario names. */
+  readonly shared: readonly string[]
+  constructor(file: string, text: string, { diagnostics, shared }: Pick<CheckedScenario, 'diagnostics' | 'shared'>) {
     super(`${file} has ${diagnostics.filter(({ severity }) => severity === 'error').length} errors`)
     this.file = file
     this.text = text
     this.diagnostics = diagnostics
+    this.shared = shared
   }
 }
 
@@ -99,10 +102,19 @@ export function scenarioPlugin(): Plugin {
         const file = relative(process.cwd(), path)
         try {
           const scenario = readCheckedScenario(file, readFileSync(path, 'utf8'))
-          return { contents: generateModule(plan(scenario), runTimePaths), loader: 'js', resolveDir: dirname(path) }
+          return {
+            contents: generateModule(plan(scenario), runTimePaths),
+            loader: 'js',
+            resolveDir: dirname(path),
+            // What the scenario is made of beside its own file: esbuild builds again when it changes.
+            watchFiles: scenario.shared.map(shared => resolve(shared.file)),
+          }
         } catch (error) {
           if (error instanceof ScenarioErrors)
-            return { errors: error.diagnostics.filter(({ severity }) => severity === 'error').map(d => messageOf(d, error)) }
+            return {
+              errors: error.diagnostics.filter(({ severity }) => severity === 'error').map(d => messageOf(d, error)),
+              watchFiles: error.shared.map(shared => resolve(shared)),
+            }
           throw error
         }
       })
@@ -112,9 +124,9 @@ export function scenarioPlugin(): Plugin {
 
 function readCheckedScenario(file: string, text: string): Scenario {
   const readFile = (path: string) => readFileSync(resolve(dirname(file), path), 'utf8')
-  const { scenario, diagnostics } = checkScenario(file, text, { readFile })
-  if (scenario === undefined) throw new ScenarioErrors(file, text, diagnostics)
-  return scenario
+  const checked = checkScenario(file, text, { readFile })
+  if (checked.scenario === undefined) throw new ScenarioErrors(file, text, checked)
+  return checked.scenario
 }
 
 // The host of the function: where the same compiled scenario may run elsewhere (a container), only this text differs.
@@ -158,13 +170,16 @@ function connectorOf(
 }
 
 /** esbuild counts columns and lengths in UTF-8 bytes from 0 and drops a plugin's own message ids, so the id stands in the text. */
-function messageOf(diagnostic: Diagnostic, { file, text }: ScenarioErrors): PartialMessage {
+function messageOf(diagnostic: Diagnostic, { text }: ScenarioErrors): PartialMessage {
+  const own = { file: diagnostic.file, text: diagnostic.text ?? text }
   return {
     text: `${diagnostic.message} [${diagnostic.id}]`,
-    location: locationOf(diagnostic.range, file, text, diagnostic.suggestion),
+    location: locationOf(diagnostic.range, own.file, own.text, diagnostic.suggestion),
     notes: diagnostic.notes.map(note => ({
       text: note.message,
-      ...(note.range && { location: locationOf(note.range, file, text) }),
+      ...(note.range && {
+        location: locationOf(note.range, note.source?.file ?? own.file, note.source?.text ?? own.text),
+      }),
     })),
   }
 }

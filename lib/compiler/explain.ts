@@ -15,6 +15,7 @@ export function explain(planning: Planning): string {
   const namesWidth = widest(lines.filter(line => line.detail !== '').map(line => line.names)) + 2
   return [
     heading(planning.scenario),
+    ...(planning.scenario.shared.length === 0 ? [] : [`  use ${planning.scenario.shared.map(({ path }) => path).join(', ')}`]),
     ...lines.map(({ step, names, detail }) =>
       `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd(),
     ),

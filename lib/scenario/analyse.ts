@@ -1,6 +1,7 @@
 // From a scenario as written to a scenario that is known to be sound: every name resolved, every expression typed, every example read.
 // Sections may refer to each other in any order. Types are found on demand (names.ts); then each part is checked once, in file order.
 import assert from 'node:assert/strict'
+import { posix } from 'node:path'
 import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import { describeType, type Field, type Type } from '../language/types.ts'
@@ -14,13 +15,15 @@ import { readJsonSchema } from './json-schema.ts'
 import { untypedJson } from './literals.ts'
 import { createNames, givenNames } from './names.ts'
 import { createReport, type Report } from './report.ts'
-import type { Cap, Decision, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
+import type { Cap, Decision, Example, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
+import { namesOfShared, readNeeds } from './shared.ts'
 import { isTopicName, readSink, topicNeeds } from './sinks.ts'
 import { capDeclaration, declareState, readCap, readRemember, rememberDeclaration, type StateContext } from './state.ts'
 import { reportCapReads, reportRoundsOfState } from './state-order.ts'
 import { nearest } from './suggestion.ts'
 import type { NamedExpression, Node, ScenarioSyntax, SourceSyntax } from './syntax.ts'
-import { reportUsage } from './usage.ts'
+import { holds, isShared } from './texts.ts'
+import { neededNames, reportUsage } from './usage.ts'
 import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
 
 export interface AnalyseOptions {
@@ -42,26 +45,35 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   const names = createNames(report)
   const uses: Use[] = []
   const scope: Scope = { names, ...(options.strict === undefined ? {} : { strict: options.strict }) }
-  const context = { scope, names, report, uses }
+  const own = { scope, names, report, uses, readFile: options.readFile }
 
   const source = readSource(syntax.source, report, options.readFile)
   for (const [name, declaration] of givenDeclarations(source)) {
     names.declare({ value: name, range: { start: 0, end: 0 } }, 'given', () => declaration)
   }
 
-  const enrichers = syntax.enrich.map(enricher => declareEnricher(enricher, { report, readFile: options.readFile }))
+  const { shared = [] } = syntax
+  const ofShared = shared.map(file => {
+    const fields = readNeeds(file, source.event, syntax.name.value, report)
+    const readFile = options.readFile && ((path: string) => options.readFile!(posix.join(posix.dirname(file.path), path)))
+    return { file, context: { ...own, scope: { ...scope, names: namesOfShared(file, fields, names) }, readFile } }
+  })
+  /** What expressions and paths at a place mean: a shared file sees only itself. */
+  const contextAt = (range: Range): typeof own => ofShared.find(({ file }) => holds(file, range))?.context ?? own
+
+  const enrichers = syntax.enrich.map(enricher => declareEnricher(enricher, contextAt(enricher.name.range)))
   const loops = new Map<string, ForEach | undefined>()
   for (const enricher of enrichers) {
     const { name } = enricher.syntax
     names.declare(name, 'enricher', () => {
-      loops.set(name.value, readEnricherLoop(enricher, context))
+      loops.set(name.value, readEnricherLoop(enricher, contextAt(name.range)))
       return enricherDeclaration(enricher, loops.get(name.value))
     })
   }
   const variables = new Map<string, Variable>()
   for (const { name, value } of syntax.variables) {
     names.declare(name, 'variable', () => {
-      const read = readScalarValue(value, { ...context, owner: name.value, place: `variable "${name.value}"` })
+      const read = readScalarValue(value, { ...contextAt(name.range), owner: name.value, place: `variable "${name.value}"` })
       variables.set(name.value, { name: name.value, range: name.range, value: read, type: typeOfValue(read) })
       return { type: typeOfValue(read) }
     })
@@ -71,7 +83,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   for (const decisionSyntax of syntax.decisions) {
     const { name } = decisionSyntax
     names.declare(name, 'decision', () => {
-      const found = analyseDecision(decisionSyntax, { file: syntax.file, scope, readFile: options.readFile, declarationOf })
+      const found = analyseDecision(decisionSyntax, { ...contextAt(name.range), file: syntax.file, declarationOf })
       report.addAll(found.diagnostics)
       uses.push(...found.expressions.map(checked => ({ owner: name.value, place: `decision "${name.value}"`, checked })))
       if (found.decision === undefined) return { type: { kind: 'error' } }
@@ -79,16 +91,20 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
       return { type: found.decision.type }
     })
   }
-  const filters = readFilters(syntax.filters, context)
+  const filters = readFilters(syntax.filters, contextAt)
   const states = syntax.state.map(entry => declareState(entry, report))
   const caps = new Map<string, Cap>()
-  const stateContext: StateContext = { ...context, filters }
+  const stateContextAt = (range: Range): StateContext => {
+    const shared = ofShared.find(({ file }) => holds(file, range))
+    if (shared === undefined) return { ...own, filters }
+    return { ...shared.context, filters: () => filters().filter(filter => holds(shared.file, filter.range)) }
+  }
   for (const declared of states) {
     const { name } = declared.syntax
     if (declared.kind !== 'cap') names.declare(name, 'remember', () => rememberDeclaration(declared))
     else {
       names.declare(name, 'cap', () => {
-        const cap = readCap(declared, stateContext)
+        const cap = readCap(declared, stateContextAt(name.range))
         if (cap === undefined) return { type: { kind: 'error' } }
         caps.set(name.value, cap)
         return capDeclaration(cap)
@@ -99,12 +115,14 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   for (const name of [...names.keys()]) names.get(name)
 
   const readEnrichers = enrichers.flatMap(
-    enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), context) ?? [],
+    enricher => readEnricher(enricher, loops.get(enricher.syntax.name.value), contextAt(enricher.syntax.name.range)) ?? [],
   )
   const redact = readRedacted(syntax, source, report)
-  const state = states.flatMap(declared => caps.get(declared.syntax.name.value) ?? readRemember(declared, stateContext) ?? [])
+  const state = states.flatMap(
+    declared => caps.get(declared.syntax.name.value) ?? readRemember(declared, stateContextAt(declared.syntax.name.range)) ?? [],
+  )
   const sinks: Sink[] = syntax.sinks.map(sink =>
-    readSink(sink, { ...context, sourceTopic: source.topic, filters: filters().map(filter => filter.condition) }),
+    readSink(sink, { ...own, sourceTopic: source.topic, filters: filters().map(filter => filter.condition) }),
   )
   // A name of two things would seem to need itself.
   const doubled = doubledNames(syntax)
@@ -138,6 +156,8 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
 
   const diagnostics = sortDiagnostics(withoutRepetitions(report.diagnostics))
   if (hasErrors(diagnostics)) return { diagnostics }
+  const needed = shared.length === 0 ? undefined : neededNames(parts, uses)
+  const isNeeded = ({ name }: { readonly name: string }): boolean => needed?.has(name) ?? true
   const scenario: Scenario = {
     file: syntax.file,
     text: syntax.text,
@@ -147,9 +167,13 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     delivery: syntax.delivery?.value ?? 'exactly-once',
     stopAbove: syntax.stopAbove?.value ?? 0.5,
     redact,
+    shared: shared.map(({ path, file, text, start }) => ({ path, file, text, start })),
     ...parts,
-    variables: syntax.variables.flatMap(({ name }) => variables.get(name.value) ?? []),
-    examples,
+    enrichers: parts.enrichers.filter(isNeeded),
+    state: parts.state.filter(isNeeded),
+    variables: syntax.variables.flatMap(({ name }) => variables.get(name.value) ?? []).filter(isNeeded),
+    decisions: parts.decisions.filter(isNeeded),
+    examples: needed === undefined ? examples : examples.map(example => onlyGiven(example, needed)),
     functionSettings: readSettings(syntax.functionSettings),
   }
   return { scenario, diagnostics }
@@ -285,12 +309,12 @@ interface FilterContext {
  * A cap sees what the filters say, and is read when somebody first asks for its type: so the filters are read when they are first needed.
  * While they are being read there are none; a filter that leads to a cap is told of by `reads-cap`.
  */
-function readFilters(syntaxes: readonly NamedExpression[], context: FilterContext): () => readonly Filter[] {
+function readFilters(syntaxes: readonly NamedExpression[], contextAt: (range: Range) => FilterContext): () => readonly Filter[] {
   let filters: readonly Filter[] | undefined
   return () => {
     if (filters === undefined) {
       filters = []
-      filters = syntaxes.map(filter => readFilter(filter, context))
+      filters = syntaxes.map(filter => readFilter(filter, contextAt(filter.name.range)))
     }
     return filters
   }
@@ -332,12 +356,23 @@ function reportCoverage(
   const outputs = examples.flatMap(example => example.steps.flatMap(({ expect }) => (expect.kind === 'outputs' ? [expect] : [])))
   const dropping = new Set(outputs.map(expect => expect.droppedBy))
   const reached = new Set(outputs.flatMap(expect => expect.outputs.map(output => output.sink)))
-  const filtersLeft = filters.filter(({ name }) => !dropping.has(name))
+  const filtersLeft = filters.filter(filter => !isShared(filter) && !dropping.has(filter.name))
   const sinksLeft = sinks.filter(({ name }) => !reached.has(name))
   if (filtersLeft.length > 0) {
     report.add('not-covered', { what: `is dropped by ${listed('filter', filtersLeft)}` }, filtersLeft[0]!.range)
   }
   if (sinksLeft.length > 0) report.add('not-covered', { what: `reaches ${listed('sink', sinksLeft)}` }, sinksLeft[0]!.range)
+}
+
+/** Without what shared parts would find that nothing reads. */
+function onlyGiven(example: Example, needed: ReadonlySet<string>): Example {
+  const kept = <T>(given: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
+    new Map([...given].filter(([name]) => needed.has(name)))
+  const steps = example.steps.map(step => {
+    const { lookups, state } = step.given
+    return { ...step, given: { ...step.given, lookups: kept(lookups), state: kept(state) } }
+  })
+  return { ...example, steps }
 }
 
 function listed(kind: string, parts: readonly { readonly name: string }[]): string {

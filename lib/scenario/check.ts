@@ -4,30 +4,61 @@ import { analyse } from './analyse.ts'
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts'
 import { readScenario } from './reader.ts'
 import type { Scenario } from './scenario.ts'
+import { aloneScenario, type WithShared, withCureOfShared, withShared } from './shared.ts'
+import { isShared, placedInFile } from './texts.ts'
 import { overlaps } from './yaml.ts'
 
 export interface CheckScenarioOptions {
   /** Names the places where sluice takes more than standard CEL does. */
   readonly strict?: boolean
-  /** Reads a file that the scenario names (a CSV table); paths are relative to the scenario file. */
+  /** Reads a file that the scenario names (a CSV table, a shared file); paths are relative to the scenario file. */
   readonly readFile?: (path: string) => string
 }
 
 export interface CheckedScenario {
   /** Absent if there is an error. */
   readonly scenario?: Scenario
-  /** By place in the file. */
+  /** By place, those of shared files first. */
   readonly diagnostics: readonly Diagnostic[]
+  /** The shared files that were read, relative to the working directory. */
+  readonly shared: readonly string[]
 }
 
 /** `file` is the name for messages, relative to the working directory. */
 export function checkScenario(file: string, text: string, options: CheckScenarioOptions = {}): CheckedScenario {
   const read = readScenario(file, text)
-  if (!read.syntax) return { diagnostics: read.diagnostics }
-  const analysed = analyse(read.syntax, options)
-  const diagnostics = sortDiagnostics([...read.diagnostics, ...analysed.diagnostics.filter(found => isSure(found, read.refused))])
+  if (!read.syntax) return { diagnostics: read.diagnostics, shared: [] }
+  const whole = withShared(read.syntax, options.readFile)
+  const { scenario, diagnostics } = analysed(whole, {
+    ...options,
+    found: [...read.diagnostics, ...whole.diagnostics],
+    refused: read.refused,
+  })
+  const placed = diagnostics.map(found => placedInFile(found, { file, text }, whole.texts))
+  return { ...(scenario && { scenario }), diagnostics: placed, shared: whole.texts.map(each => each.file) }
+}
+
+/** A shared file alone, whichever scenarios use it. */
+export function checkSharedFile(file: string, text: string, options: CheckScenarioOptions = {}): readonly Diagnostic[] {
+  const whole = aloneScenario(file, text)
+  const { diagnostics } = analysed(whole, { ...options, found: whole.diagnostics, refused: [] })
+  // Of the scenario around it there is nothing to tell.
+  return diagnostics.filter(isShared).map(found => ({ ...placedInFile(found, { file, text }, whole.texts), file, text }))
+}
+
+interface Found extends CheckScenarioOptions {
+  readonly found: readonly Diagnostic[]
+  readonly refused: readonly Range[]
+}
+
+function analysed(whole: WithShared, { found, refused, ...options }: Found): Pick<CheckedScenario, 'scenario' | 'diagnostics'> {
+  if (whole.syntax === undefined) return { diagnostics: sortDiagnostics(found) }
+  const covered = [...refused, ...whole.refused]
+  const analysis = analyse(whole.syntax, options)
+  const sure = analysis.diagnostics.filter(each => isSure(each, covered)).map(withCureOfShared)
+  const diagnostics = sortDiagnostics([...found, ...sure])
   const hasError = diagnostics.some(({ severity }) => severity === 'error')
-  return !hasError && analysed.scenario ? { scenario: analysed.scenario, diagnostics } : { diagnostics }
+  return !hasError && analysis.scenario ? { scenario: analysis.scenario, diagnostics } : { diagnostics }
 }
 
 /** Where a part of the file could not be read, what its placeholder gives is no news, and what nothing uses may be used there. */

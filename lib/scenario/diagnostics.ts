@@ -17,12 +17,16 @@ export interface Diagnostic {
   /** What to write instead of the text at `range`; only when sure. */
   readonly suggestion?: string
   readonly notes: readonly DiagnosticNote[]
+  /** The file's text, where that is not the scenario's own file: a shared one. */
+  readonly text?: string
 }
 
 export interface DiagnosticNote {
   readonly message: string
-  /** Another place in the same file; a note without one is the remedy. */
+  /** Another place; a note without one is the remedy. */
   readonly range?: Range
+  /** The file of `range`, where that is not the diagnostic's. */
+  readonly source?: { readonly file: string; readonly text: string }
 }
 
 export interface Place {
@@ -103,18 +107,22 @@ const bold = '\u001b[1m'
 const green = '\u001b[32m'
 const plain = '\u001b[0m'
 
-/** For people: the form of esbuild, which prints the same message during a build. */
-export function renderDiagnostic(found: Diagnostic, text: string, options: { readonly colors?: boolean } = {}): string {
+/** For people: the form of esbuild, which prints the same message during a build. `scenarioText` is the text of the scenario's own file. */
+export function renderDiagnostic(found: Diagnostic, scenarioText: string, options: { readonly colors?: boolean } = {}): string {
   const paint: Paint = (ink, words) => (options.colors ? ink + words + plain : words)
-  const places = [found.range, ...found.notes.flatMap(note => note.range ?? [])]
-  const numberWidth = Math.max(...places.map(range => String(positionOf(text, range.start).line).length))
-  const excerpt = (range: Range, suggestion?: string): string[] =>
-    excerptOf(found.file, text, { range, suggestion, numberWidth, paint })
+  const own = { file: found.file, text: found.text ?? scenarioText }
+  const places = [
+    { range: found.range, source: own },
+    ...found.notes.flatMap(({ range, source = own }) => (range === undefined ? [] : [{ range, source }])),
+  ]
+  const numberWidth = Math.max(...places.map(({ range, source }) => String(positionOf(source.text, range.start).line).length))
+  const excerpt = (range: Range, { file, text } = own, suggestion?: string): string[] =>
+    excerptOf(file, text, { range, suggestion, numberWidth, paint })
   const lines = [`${paint(inks[found.severity], marks[found.severity])} ${paint(bold, found.message)} [${found.id}]`]
-  lines.push(...excerpt(found.range, found.suggestion))
+  lines.push(...excerpt(found.range, own, found.suggestion))
   for (const note of found.notes) {
     lines.push(`  ${note.message}`)
-    if (note.range) lines.push(...excerpt(note.range))
+    if (note.range) lines.push(...excerpt(note.range, note.source))
   }
   return `${lines.join('\n')}\n`
 }
@@ -182,14 +190,15 @@ const isWide = (point: number): boolean =>
   (point >= 0x20000 && point <= 0x3fffd)
 
 /** For programs: one JSON object a line. */
-export function jsonDiagnostic(found: Diagnostic, text: string): string {
-  const { line, column } = positionOf(text, found.range.start)
+export function jsonDiagnostic(found: Diagnostic, scenarioText: string): string {
+  const { line, column } = positionOf(found.text ?? scenarioText, found.range.start)
   const { id, severity, file, message } = found
   return JSON.stringify({ id, severity, file, line, column, message })
 }
 
 /** For GitHub Actions, which shows it beside the line of a pull request. docs.github.com: "Workflow commands". */
-export function githubDiagnostic(found: Diagnostic, text: string): string {
+export function githubDiagnostic(found: Diagnostic, scenarioText: string): string {
+  const text = found.text ?? scenarioText
   const start = positionOf(text, found.range.start)
   const end = positionOf(text, found.range.end)
   const command = { error: 'error', warning: 'warning', hint: 'notice' }[found.severity]

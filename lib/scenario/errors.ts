@@ -87,6 +87,7 @@ export const errors = {
   'duplicate-name': { severity: 'error', text: '"{name}" is the name of two things: {first} and {second}' },
   'reserved-name': { severity: 'error', text: '"{name}" cannot be a name: {reason}' },
   unused: { severity: 'warning', text: '{kind} "{name}" is never used' },
+  'unused/shared': { severity: 'warning', text: 'No scenario uses this shared file' },
   'unread-field': { severity: 'warning', text: 'Field "{field}" of enricher "{enricher}" is never read' },
   'unread-field/state': { severity: 'warning', text: 'Field "{field}" of state "{name}" is never read' },
 
@@ -191,6 +192,10 @@ export const errors = {
 
   // Shared parts.
   'shared-needs': { severity: 'error', text: 'The shared file "{file}" needs "{field}" of the event ({needed}), {found}' },
+  'shared-needs/default': {
+    severity: 'error',
+    text: 'Field "{field}" of "needs" has a default, and fields come from the scenario that uses the file',
+  },
   'shared-section': { severity: 'error', text: 'A shared file has no section "{section}"' },
   'function-signature': {
     severity: 'error',
@@ -203,6 +208,10 @@ export const errors = {
     text: 'The example gives or expects "{name}", and the scenario has nothing of that name to give or expect',
   },
   'example-name/twice': { severity: 'error', text: 'Two examples are called "{name}"' },
+  'example-name/late': {
+    severity: 'error',
+    text: 'A later step cannot give "{name}", since it finds what the steps before it have left',
+  },
   'example-type': { severity: 'error', text: '{name} is declared {needed}, and the example has {found}' },
   'example-type/reason': { severity: 'error', text: 'No dead letter has the reason {found}' },
   'example-clock': {

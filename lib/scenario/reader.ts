@@ -2,8 +2,8 @@
 // the file is never passed over: a key is known, refused with a reason, or unknown.
 import type { Range } from '../language/problem.ts'
 import { type Diagnostic, diagnostic, sortDiagnostics } from './diagnostics.ts'
-import { mappingSettingNames, type Section, type Shape, scenarioFile } from './sections.ts'
-import { checkStructure, durationMs, readScalar, type Structure } from './structure.ts'
+import { mappingSettingNames, type Section, type Shape, scenarioFile, sharedFile } from './sections.ts'
+import { checkStructure, durationMs, quotedList, readScalar, type Structure } from './structure.ts'
 import type {
   DecisionSyntax,
   EnricherSyntax,
@@ -15,10 +15,12 @@ import type {
   RuleSyntax,
   ScalarText,
   ScenarioSyntax,
+  SharedSyntax,
   SinkSyntax,
   SourceSyntax,
   StateSyntax,
 } from './syntax.ts'
+import { type SharedText, shiftedDiagnostic, shiftedNode, shiftedRange } from './texts.ts'
 import { readYaml } from './yaml.ts'
 
 export interface ReadScenario {
@@ -39,6 +41,50 @@ export function readScenario(file: string, text: string): ReadScenario {
   const diagnostics = sortDiagnostics([...traps, ...structure.diagnostics, ...crossChecks(file, sections, top)])
   const syntax = isWhole && structure.isWhole ? scenarioSyntax(file, text, sections, top) : undefined
   return { ...(syntax ? { syntax } : {}), diagnostics, refused }
+}
+
+export interface ReadShared {
+  /** Absent where a part of the file cannot be used. */
+  readonly syntax?: Omit<SharedSyntax, 'usedAt'>
+  readonly diagnostics: readonly Diagnostic[]
+  readonly refused: readonly Range[]
+}
+
+/** A file that `use` names; all places are counted from where its text begins (texts.ts). */
+export function readSharedFile(shared: SharedText): ReadShared {
+  const { path, file, text, start } = shared
+  const read = readYaml(file, text)
+  const traps = read.diagnostics.map(found => shiftedDiagnostic(found, start))
+  const refused = read.refused.map(range => shiftedRange(range, start))
+  if (!read.root) return { diagnostics: traps, refused }
+  const { root, diagnostics: misplaced } = withoutForeignSections(shiftedNode(read.root, start), file)
+  const structure = checkStructure(root, sharedFile, file, refused)
+  const sections = new Sections(structure)
+  const top = sections.of(root)
+  const diagnostics = [...traps, ...misplaced, ...structure.diagnostics]
+  if (!read.isWhole || !structure.isWhole) return { diagnostics, refused }
+  const state = sections.entries(top, 'state').map(entry => ({ ...stateSyntax(sections, entry), from: path }))
+  const syntax = { ...shared, ...present({ needs: top.get('needs')?.value }), ...partsSyntax(sections, top), state }
+  return { syntax, diagnostics, refused }
+}
+
+/** Sections that a scenario has and a shared file has not. */
+function withoutForeignSections(root: Node, file: string): { readonly root: Node; readonly diagnostics: readonly Diagnostic[] } {
+  if (root.kind !== 'map') return { root, diagnostics: [] }
+  const isForeign = ({ name }: Entry): boolean =>
+    Object.hasOwn(scenarioFile.keys, name.value) && !Object.hasOwn(sharedFile.keys, name.value)
+  const diagnostics = root.entries.filter(isForeign).map(({ name }) => {
+    const notes = [
+      {
+        message:
+          name.value === 'use'
+            ? 'Shared files do not nest: name both under "use" of the scenario.'
+            : `Write it in the scenarios that use the file. It takes ${quotedList(Object.keys(sharedFile.keys))}.`,
+      },
+    ]
+    return diagnostic('shared-section', { section: name.value }, { file, range: name.range, notes })
+  })
+  return { root: { ...root, entries: root.entries.filter(entry => !isForeign(entry)) }, diagnostics }
 }
 
 type Keys = ReadonlyMap<string, Entry>
@@ -101,18 +147,32 @@ function scenarioSyntax(file: string, text: string, sections: Sections, top: Key
       functionSettings: top.get('function')?.value,
     }),
     source,
-    state: sections.entries(top, 'state').map(entry => stateSyntax(sections, entry)),
-    enrich: sections.entries(top, 'enrich').flatMap(entry => enricherSyntax(sections, entry) ?? []),
-    variables: sections.entries(top, 'let').flatMap(named),
-    filters: sections.entries(top, 'filter').flatMap(named),
-    decisions: sections.entries(top, 'decide').map(entry => decisionSyntax(sections, entry)),
+    use: texts(sections.list(top, 'use')),
+    ...partsSyntax(sections, top),
     sinks: sections.entries(top, 'sinks').flatMap(entry => sinkSyntax(sections, entry) ?? []),
     examples: sections.list(top, 'examples').map(node => exampleSyntax(sections, node)),
   }
 }
 
+/** What a shared file may have, too. */
+function partsSyntax(
+  sections: Sections,
+  top: Keys,
+): Pick<SharedSyntax, 'enrich' | 'state' | 'variables' | 'filters' | 'decisions'> {
+  return {
+    state: sections.entries(top, 'state').map(entry => stateSyntax(sections, entry)),
+    enrich: sections.entries(top, 'enrich').flatMap(entry => enricherSyntax(sections, entry) ?? []),
+    variables: sections.entries(top, 'let').flatMap(named),
+    filters: sections.entries(top, 'filter').flatMap(named),
+    decisions: sections.entries(top, 'decide').map(entry => decisionSyntax(sections, entry)),
+  }
+}
+
 function redactSyntax(sections: Sections, keys: Keys): ScenarioSyntax['redact'] {
-  const nodes = sections.list(keys, 'redact')
+  return texts(sections.list(keys, 'redact'))
+}
+
+function texts(nodes: readonly Node[]): readonly Located<string>[] {
   return nodes.flatMap(node => (node.kind === 'scalar' ? [{ value: node.scalar.text, range: node.range }] : []))
 }
 

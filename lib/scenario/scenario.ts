@@ -2,10 +2,13 @@
 import type { Checked } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import type { Field, Type } from '../language/types.ts'
+import type { SharedText } from './texts.ts'
 
 export interface Scenario {
   readonly file: string
   readonly text: string
+  /** The shared files; what stands in them has a range below 0. */
+  readonly shared: readonly SharedText[]
   readonly name: string
   readonly description: string
   readonly generation: number

@@ -1,15 +1,24 @@
-// The JSON Schema of scenario files, for editors: `# yaml-language-server: $schema=scenario.schema.json` as a file's first line gives
-// completion, descriptions and the shape of settings while typing. It comes from the description that `check` uses. What a text must
-// be (types, expressions, look-ups) only `check` knows.
-import { type Key, type Section, type Shape, scenarioFile } from './sections.ts'
+// The JSON Schema of scenario files and of shared ones, for editors: `# yaml-language-server: $schema=scenario.schema.json` as a file's
+// first line (`../shared.schema.json` in functions/shared/) gives completion, descriptions and the shape of settings while typing. It
+// comes from the description that `check` uses. What a text must be (types, expressions, look-ups) only `check` knows.
+import { type Key, type Section, type Shape, scenarioFile, sharedFile } from './sections.ts'
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
 
 export function scenarioSchema(): JsonSchema {
+  return fileSchema('A sluice scenario', scenarioFile)
+}
+
+/** Of a file that scenarios name under `use`. */
+export function sharedSchema(): JsonSchema {
+  return fileSchema('Shared parts of sluice scenarios', sharedFile)
+}
+
+function fileSchema(title: string, section: Section): JsonSchema {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
-    title: 'A sluice scenario',
-    ...schemaOf(scenarioFile),
+    title,
+    ...schemaOf(section),
     definitions: {
       // A plain scalar of any form: `1.0`, `true` and `a > 1` are expressions alike.
       scalar: { type: ['string', 'number', 'boolean'] },

@@ -359,12 +359,8 @@ export const scenarioFile: Section = {
     generation: { shape: integer(1, 1_000_000), about: 'A new one decides everything again, from empty state (default: 1).' },
     source: { shape: source, required: true, about: 'Where records come from.' },
     use: {
-      shape: literal,
-      about: 'Shared parts.',
-      notBuilt: {
-        what: 'Sharing parts between scenarios ("use")',
-        instead: 'Copy the entries of the shared file into this one.',
-      },
+      shape: { kind: 'list', element: text },
+      about: 'Files with parts that scenarios share: `[shared/contact-policy.yml]`, relative to this file.',
     },
     let: { shape: { kind: 'names', word: 'a variable', element: expression }, about: 'Named values.' },
     enrich: { shape: { kind: 'names', word: 'an enricher', element: enricher }, about: 'Look-ups that add fields.' },
@@ -425,5 +421,16 @@ export const scenarioFile: Section = {
       about: 'When to stop rather than to make dead letters; what they do not show.',
     },
     examples: { shape: { kind: 'list', element: example }, about: 'Records in, records out: `npx sluice test` runs them.' },
+  },
+}
+
+const sharedSections = ['let', 'enrich', 'filter', 'decide', 'state'] as const
+
+/** What a file that `use` names may hold. */
+export const sharedFile: Section = {
+  kind: 'section',
+  keys: {
+    needs: { shape: { kind: 'fields' }, about: 'The fields of `event` that the expressions of this file see, with their types.' },
+    ...Object.fromEntries(sharedSections.map(name => [name, scenarioFile.keys[name]!])),
   },
 }

@@ -1,7 +1,8 @@
 // A scenario file as written: sections and scalars with their places, nothing resolved yet. The reader makes it, the analysis reads it.
 import type { Range } from '../language/problem.ts'
+import type { SharedText } from './texts.ts'
 
-/** Ranges are offsets (UTF-16) into the file's text. */
+/** Ranges are offsets (UTF-16) into the file's text; those of a shared file are below 0 (texts.ts). */
 export interface Located<T> {
   readonly value: T
   readonly range: Range
@@ -40,6 +41,10 @@ export interface ScenarioSyntax {
   readonly stopAbove?: Located<number>
   readonly redact?: readonly Located<string>[]
   readonly source: SourceSyntax
+  /** Paths under `use`. */
+  readonly use?: readonly Located<string>[]
+  /** The files that `use` names; their parts stand before the scenario's own below. */
+  readonly shared?: readonly SharedSyntax[]
   readonly enrich: readonly EnricherSyntax[]
   readonly state: readonly StateSyntax[]
   readonly variables: readonly NamedExpression[]
@@ -49,7 +54,18 @@ export interface ScenarioSyntax {
   readonly examples: readonly ExampleSyntax[]
   /** Serverless function settings, literal or with ${…}. */
   readonly functionSettings?: Node
-  /** Sections that are read but not analysed yet (`use`, …) never get here: the reader refuses them with words. */
+}
+
+/** A shared file as written. */
+export interface SharedSyntax extends SharedText {
+  /** Where `use` names it. */
+  readonly usedAt: Range
+  readonly needs?: Node
+  readonly enrich: readonly EnricherSyntax[]
+  readonly state: readonly StateSyntax[]
+  readonly variables: readonly NamedExpression[]
+  readonly filters: readonly NamedExpression[]
+  readonly decisions: readonly DecisionSyntax[]
 }
 
 export interface SourceSyntax {

@@ -4,6 +4,7 @@ import type { Names } from './names.ts'
 import type { Report } from './report.ts'
 import type { Decision, Enricher, Filter, Sink, StateEntry, Variable } from './scenario.ts'
 import { writeOwner } from './state.ts'
+import { isShared } from './texts.ts'
 import { capitalized, type Use } from './values.ts'
 
 export interface UsedParts {
@@ -29,11 +30,11 @@ export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names
   const used = reach([...roots, ...writers], needs)
 
   for (const { name, range } of [...parts.enrichers, ...parts.variables, ...parts.decisions]) {
-    if (used.has(name)) continue
+    if (used.has(name) || isShared({ range })) continue
     const notes = ['Remove it, or use it in a filter or a sink.']
     report.add('unused', { kind: capitalized(names.kindOf(name) ?? ''), name }, range, { notes })
   }
-  for (const { name, range, fields, fieldRanges } of remember) {
+  for (const { name, range, fields, fieldRanges } of remember.filter(entry => !isShared(entry))) {
     const others = reach([...roots, ...writers.filter(writer => writer !== writeOwner(name))], needs)
     if (!others.has(name)) {
       report.add('unused', { kind: 'State', name }, range, { notes: ['Remove it, or use it in a filter or a sink.'] })
@@ -45,9 +46,26 @@ export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names
     }
   }
   for (const enricher of parts.enrichers) {
-    if (used.has(enricher.name)) reportUnreadFields(enricher, uses, report)
+    if (used.has(enricher.name) && !isShared(enricher)) reportUnreadFields(enricher, uses, report)
   }
   reportDropsForOneSink(parts, filtering, needs, report)
+}
+
+/** What costs something: all of the scenario's own parts; of shared ones those that judge records, and what any of these reads. */
+export function neededNames(parts: UsedParts, uses: readonly Use[]): ReadonlySet<string> {
+  const { enrichers, decisions, variables, filters, state, sinks } = parts
+  const judging = [...enrichers, ...decisions].filter(isJudging)
+  const own = [...enrichers, ...decisions, ...variables, ...state].filter(part => !isShared(part))
+  const needs = new Map(neededBy(uses))
+  // Whoever reads a remember entry needs what it writes.
+  for (const { name, kind } of state) {
+    if (kind === 'remember') needs.set(name, new Set([...(needs.get(name) ?? []), writeOwner(name)]))
+  }
+  const caps = state.filter(entry => entry.kind === 'cap')
+  return reach(
+    [...own, ...judging, ...filters, ...caps].map(({ name }) => name).concat(sinks.map(({ name }) => `sinks.${name}`)),
+    needs,
+  )
 }
 
 /** `onMissing: drop | deadLetter` makes a filter of it. */
@@ -105,7 +123,7 @@ function unreadFields(name: string, fields: ReadonlyMap<string, unknown>, uses: 
 function reportDropsForOneSink(parts: UsedParts, filtering: readonly string[], needs: Needs, report: Report): void {
   if (parts.sinks.length < 2) return
   for (const enricher of parts.enrichers) {
-    if (enricher.onMissing !== 'drop') continue
+    if (enricher.onMissing !== 'drop' || isShared(enricher)) continue
     const others = filtering.filter(name => name !== enricher.name)
     if (reach(others, needs).has(enricher.name)) continue
     const [reader, ...moreReaders] = parts.sinks.filter(sink => reach([`sinks.${sink.name}`], needs).has(enricher.name))

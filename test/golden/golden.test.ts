@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { brokenScenarios, checkOutput, goodScenarios, outputPath, referencePage, schemaText } from './golden.ts'
+import { brokenScenarios, checkOutput, goodScenarios, outputPath, referencePage, schemaText, sharedSchemaText } from './golden.ts'
 
 describe('a broken scenario gives exactly the output beside it', () => {
   test.each(brokenScenarios())('%s', async path => {
@@ -30,9 +30,12 @@ test('every golden output belongs to a scenario', () => {
 })
 
 // The formatter has lines of its own, hence the comparison as data.
-test('the JSON Schema beside the scenarios is the one that the code gives', () => {
-  const stored = JSON.parse(readFileSync('functions/scenario.schema.json', 'utf8'))
-  expect(stored, 'write it anew: node test/golden/update.ts').toEqual(JSON.parse(schemaText()))
+test.each([
+  ['functions/scenario.schema.json', schemaText],
+  ['functions/shared.schema.json', sharedSchemaText],
+])('%s is the one that the code gives', (path, text) => {
+  const stored = JSON.parse(readFileSync(path, 'utf8'))
+  expect(stored, 'write it anew: node test/golden/update.ts').toEqual(JSON.parse(text()))
 })
 
 test('the reference page of errors is the one that the code gives', () => {

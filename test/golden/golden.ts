@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { main } from '../../lib/cli/main.ts'
 import { errorsPage } from '../../lib/scenario/errors-page.ts'
-import { scenarioSchema } from '../../lib/scenario/schema.ts'
+import { scenarioSchema, sharedSchema } from '../../lib/scenario/schema.ts'
 
 const folder = 'test/golden'
 
@@ -38,6 +38,8 @@ export async function checkOutput(
 }
 
 export const schemaText = (): string => `${JSON.stringify(scenarioSchema(), undefined, 2)}\n`
+
+export const sharedSchemaText = (): string => `${JSON.stringify(sharedSchema(), undefined, 2)}\n`
 
 /** Each id with the first message of its golden output. */
 export function referencePage(): string {

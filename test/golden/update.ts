@@ -1,9 +1,10 @@
 // Writes anew what is made from the code and kept in the repository, after a change that was meant: the golden outputs, the JSON
 // Schema for editors, the reference page of errors.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { brokenScenarios, checkOutput, outputPath, referencePage, schemaText } from './golden.ts'
+import { brokenScenarios, checkOutput, outputPath, referencePage, schemaText, sharedSchemaText } from './golden.ts'
 
 for (const path of brokenScenarios()) writeFileSync(outputPath(path), (await checkOutput(path)).text)
 writeFileSync('functions/scenario.schema.json', schemaText())
+writeFileSync('functions/shared.schema.json', sharedSchemaText())
 mkdirSync('docs', { recursive: true })
 writeFileSync('functions/errors.md', referencePage())

@@ -30,8 +30,15 @@ test('warnings and hints are those that the format names', () => {
     Object.entries(errors)
       .filter(([, spec]) => spec.severity === severity)
       .map(([key]) => key)
-  expect(of('warning')).toEqual(['unused', 'unread-field', 'unread-field/state', 'always-true'])
-  expect(of('hint')).toEqual(['not-standard', 'key-collision', 'drop-for-one-sink', 'example-clock', 'redact-undeclared', 'not-covered'])
+  expect(of('warning')).toEqual(['unused', 'unused/shared', 'unread-field', 'unread-field/state', 'always-true'])
+  expect(of('hint')).toEqual([
+    'not-standard',
+    'key-collision',
+    'drop-for-one-sink',
+    'example-clock',
+    'redact-undeclared',
+    'not-covered',
+  ])
 })
 
 test('no sentence says "invalid"', () => {
