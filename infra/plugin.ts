@@ -198,8 +198,21 @@ export default class SluicePlugin {
     // One after the other: they are measured.
     for (const { scenarioFile, bundle } of built) {
       const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenarioFile.scenario.name))
-      this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${report}`)
+      const cost = await this.#costOf(scenarioFile.scenario.name, bundle)
+      this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${[report, ...cost].join('; ')}`)
     }
+  }
+
+  /** Measured once for the same bundle. A figure is no reason to stop a deploy: what cannot be measured here is not told. */
+  async #costOf(name: string, { code }: Bundle): Promise<readonly string[]> {
+    const hash = createHash('sha256').update(code).digest('hex').slice(0, 16)
+    const known = join(this.#serverless.serviceDir, '.sluice', 'load', `${hash}.cost.txt`)
+    if (existsSync(known)) return [readFileSync(known, 'utf8')]
+    const { costInShort } = await import('../lib/cli/cost.ts')
+    const told = await costInShort(name).catch(() => undefined)
+    if (told === undefined) return []
+    writeFileSync(known, told)
+    return [told]
   }
 
   /** Intrinsics have no value before the deploy. */

@@ -63,7 +63,9 @@ describe('the service, offline and without credentials', () => {
   test('package writes a function with log group, role and mapping', async () => {
     const { code, output } = await service.serverless(['package'])
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
-    expect(output).toMatch(/telecom-campaign: \d+ KB \(sluice \d+, .*\), \d+ ms of CPU to load/)
+    expect(output).toMatch(
+      /telecom-campaign: \d+ KB \(sluice \d+, .*\), \d+ ms of CPU to load.*; \$[\d.]+ per million events in full batches, from 200 a second on/,
+    )
     zips = zipsOf(service)
     const resources = service.resources()
     const of = (type: string) =>
