@@ -9,6 +9,7 @@ import {
   sharedGroups,
 } from '../../infra/mapping.ts'
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
+import { checkScenario } from '../../lib/scenario/check.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
 import { templateProblems } from './template-schema.ts'
 
@@ -300,4 +301,32 @@ test('of a cluster that only CloudFormation knows, the ARNs are made by CloudFor
   expect(arnOf({ 'Fn::ImportValue': 'msk-arn' }, 'group', 'g')).toEqual({
     'Fn::Join': ['', [{ 'Fn::Select': [0, split] }, ':group/', { 'Fn::Select': [1, split] }, '/g']],
   })
+})
+
+// event-source-mapping.md, section 6: "AWS refuses", "We refuse too", as far as one file alone shows it.
+test.each([
+  ['batchSize: 0', 'setting-range'],
+  ['batchSize: 10001', 'setting-range'],
+  ['maximumBatchingWindow: 301', 'setting-range'],
+  ['maximumBatchingWindow: 0.5', 'setting-range'],
+  ['startingPosition: AT_TIMESTAMP', 'missing-key'],
+  ['startingPositionTimestamp: 1795165201', 'setting-refused'],
+  ["consumerGroupId: 'a b'", 'setting-range'],
+  ['filterPatterns: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]', 'setting-range'],
+  ['provisionedPollerConfig: { minimumPollers: 201 }', 'setting-range'],
+  ['provisionedPollerConfig: { maximumPollers: 2001 }', 'setting-range'],
+  ['provisionedPollerConfig: { minimumPollers: 9, maximumPollers: 8 }', 'setting-range'],
+  ['maximumRetryAttempts: 3', 'setting-refused'],
+  ['maximumRecordAgeInSeconds: 60', 'setting-refused'],
+  ['bisectBatchOnFunctionError: true', 'setting-refused'],
+  ["onFailureDestination: 'kafka://dead'", 'setting-refused'],
+  ['functionResponseType: ReportBatchItemFailures', 'setting-refused'],
+  ['parallelizationFactor: 2', 'setting-refused'],
+  ['tumblingWindowInSeconds: 5', 'setting-refused'],
+  ['schemaRegistryConfig: {}', 'not-built-yet'],
+  ['consumptionMode: Queue', 'unknown-key'],
+])('%s is refused as the file is read', (setting, id) => {
+  const text = `scenario: a\ndescription: A.\nsource:\n  topic: in\n  event: { id: string }\n  ${setting}\nsinks:\n  out: { topic: out, value: event }\n`
+  const errors = checkScenario('functions/a.yml', text).diagnostics.filter(({ severity }) => severity === 'error')
+  expect(errors.map(diagnostic => diagnostic.id)).toEqual([id])
 })
