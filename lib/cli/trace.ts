@@ -3,14 +3,16 @@
 import { interpretedRows } from '../compiler/interpreted.ts'
 import { fetchedEnrichers } from '../compiler/planning.ts'
 import type { outputLine as outputLineOf } from '../connectors/embedded.ts'
-import { textOfTimestamp } from '../language/standard/output.ts'
-import { Timestamp } from '../language/standard/values.ts'
+import { textOfDecimal, textOfTimestamp } from '../language/standard/output.ts'
+import { type Int, Timestamp } from '../language/standard/values.ts'
+import type { Type } from '../language/types.ts'
 import { Failure } from '../plan/failure.ts'
+import { unset } from '../plan/plan.ts'
 import type { KafkaEvent } from '../runtime/event.ts'
 import type { Decided } from '../runtime/handler.ts'
 import type { OutputRecord } from '../runtime/ports.ts'
-import { positionOf } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import { lineOf } from '../scenario/texts.ts'
 import type { ScenarioFile } from './scenario-file.ts'
 
 export interface Trace {
@@ -50,7 +52,7 @@ function recordLines(trace: Trace, index: number, coordinates: string, paint: Pa
   const lines: string[] = []
   const { decided } = trace
   const emission = decided!.emissions[index]!
-  if (trace.why) lines.push(...lookupLines(trace, index, paint))
+  if (trace.why) lines.push(...lookupLines(trace, index, paint), ...stateLines(trace, index, paint))
   if (emission.droppedBy !== undefined)
     lines.push(`    ${paint.yellow('dropped')} by ${emission.droppedBy}${placeOf(trace, emission.droppedBy, paint)}`)
   else if (trace.why && emission.failure === undefined) lines.push(...decidedLines(trace, index, paint))
@@ -81,9 +83,29 @@ function lookupLines({ scenario, decided }: Trace, index: number, paint: Painter
     const found = decided!.columns.lookups[l]![index]
     if (found === undefined) return []
     return [
-      `    ${paint.dim('looked up')} ${enricher.name}  ${found instanceof Failure ? failureText(found, enricher.name) : valueText(found)}`,
+      `    ${paint.dim('looked up')} ${enricher.name}  ${found instanceof Failure ? failureText(found, enricher.name) : valueText(found, enricher.type)}`,
     ]
   })
+}
+
+/** What the record saw of state, and which places it got. */
+function stateLines({ scenario, decided }: Trace, index: number, paint: Painter): readonly string[] {
+  const { remembered, places } = decided!.columns
+  const entries = scenario.state.filter(entry => entry.kind === 'remember')
+  const caps = scenario.state.filter(entry => entry.kind === 'cap')
+  return [
+    ...entries.flatMap(({ name, type }, e) => {
+      const before = remembered[e]!.before[index]
+      if (before === unset || before === undefined) return []
+      return [
+        `    ${paint.dim('state')}     ${name}  ${before instanceof Failure ? failureText(before, name) : valueText(before, type)}`,
+      ]
+    }),
+    ...caps.flatMap(({ name, type }, c) => {
+      const place = places[c]![index]
+      return place === undefined ? [] : [`    ${paint.dim('place')}     ${name}  ${valueText(place, type)}`]
+    }),
+  ]
 }
 
 function failureText({ reason, at, message }: Failure, name: string): string {
@@ -107,25 +129,29 @@ function decidedLines({ scenario, decided }: Trace, index: number, paint: Painte
 
 function placeOf({ scenario, file }: Trace, name: string, paint: Painter): string {
   const filter = scenario.filters.find(candidate => candidate.name === name)
-  const declared = filter ?? [...scenario.enrichers, ...scenario.decisions].find(candidate => candidate.name === name)
+  const cap = scenario.state.find(candidate => candidate.kind === 'cap' && candidate.name === name)
+  const declared = filter ?? cap ?? [...scenario.enrichers, ...scenario.decisions].find(candidate => candidate.name === name)
   if (declared === undefined) return ''
-  const { line } = positionOf(file.text, declared.range.start)
-  const what = filter === undefined ? 'missing, onMissing: drop' : filter.condition.source.trim().replace(/\s+/g, ' ')
-  return `  ${paint.dim(`${what}  ${file.file}:${line}`)}`
+  const place = lineOf(declared.range, file, scenario.shared)
+  const missing = cap === undefined ? 'missing, onMissing: drop' : 'no place left, or not for this member again'
+  const what = filter === undefined ? missing : filter.condition.source.trim().replace(/\s+/g, ' ')
+  return `  ${paint.dim(`${what}  ${place}`)}`
 }
 
 function fromOf(trace: Trace, record: OutputRecord): string {
   return (JSON.parse(trace.outputLine(record)) as { from: string }).from
 }
 
-function valueText(value: unknown): string {
+function valueText(value: unknown, type: Type): string {
   if (typeof value !== 'object' || value === null) return String(value)
+  const fields = type.kind === 'object' ? type.fields : undefined
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
   if (members.length === 0) return 'nothing'
-  return members.map(([name, member]) => `${name} ${short(member)}`).join(', ')
+  return members.map(([name, member]) => `${name} ${short(member, fields?.get(name)?.type)}`).join(', ')
 }
 
-function short(value: unknown): string {
+function short(value: unknown, type: Type | undefined): string {
+  if (type?.kind === 'decimal') return textOfDecimal(value as Int, type.digits)
   if (value instanceof Timestamp) return textOfTimestamp(value)
   const text =
     typeof value === 'bigint'

@@ -42,8 +42,9 @@ export function readExamples(
     if (names.has(name)) report.add('example-name/twice', { name }, syntax.name?.range ?? syntax.range)
     names.add(name)
     const common = entriesOf(syntax.given, 'given', report)
-    const steps = (syntax.steps ?? [syntax]).map(step => {
+    const steps = (syntax.steps ?? [syntax]).map((step, stepIndex) => {
       const own = step === syntax ? [] : entriesOf(step.given, 'given', report)
+      if (stepIndex > 0) reportLateState(own, subject, report)
       return readStep(merge(common, own), step, context)
     })
     // Once a scenario is enough: who reads it looks at the other examples, too.
@@ -55,6 +56,14 @@ export function readExamples(
     }
     return { name, range: syntax.name?.range ?? syntax.range, steps: steps.map(({ step }) => step) }
   })
+}
+
+function reportLateState(given: readonly Entry[], subject: ExampleSubject, report: Report): void {
+  for (const { name } of given) {
+    if (!rememberEntries(subject).some(entry => entry.name === name.value)) continue
+    const notes = ['Give it in the first step, or beside the steps: every key then holds it before its first record.']
+    report.add('example-name/late', { name: name.value }, name.range, { notes })
+  }
 }
 
 interface Context {

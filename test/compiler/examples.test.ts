@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { main } from '../../lib/cli/main.ts'
 
-const folders = ['test/compiler/scenarios', 'test/golden/good']
+const folders = ['test/compiler/scenarios', 'test/golden/good', 'functions']
 const files = folders.flatMap(folder =>
   readdirSync(folder)
     .filter(file => file.endsWith('.yml'))
