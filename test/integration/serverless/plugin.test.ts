@@ -286,6 +286,43 @@ test('a self-managed cluster, a login, one log line in 100 and tracing arrive in
   if (missing === undefined) expect(cfnLint(service.path('.serverless/cloudformation-template-update-stack.json'))).toBe('')
 })
 
+test('what README.md imports from the demo environment makes whole templates, with Valkey and with Upstash', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const readme = readFileSync(service.path('infra/README.md'), 'utf8')
+  const [block, upstash] = [...readme.slice(readme.indexOf('## A demo environment')).matchAll(/```yaml\n([\s\S]*?)```/g)]
+  const head = readFileSync(file, 'utf8').split('\n# What is the same')[0]!
+  for (const sluice of [block![1]!, block![1]!.replace(/ {2}redis: .*\n/, upstash![1]!)]) {
+    writeFileSync(file, `${head}\n${sluice}`)
+    const { code, output } = await service.serverless(['package'])
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    expect(templateProblems(templateOf(service))).toEqual([])
+    if (missing === undefined) expect(cfnLint(service.path('.serverless/cloudformation-template-update-stack.json'))).toBe('')
+  }
+  const lambda = service.resources()['TelecomDashcampaignLambdaFunction']!.Properties
+  expect(lambda['Environment']).toMatchObject({
+    Variables: {
+      SLUICE_KAFKA: { 'Fn::ImportValue': 'sluice-demo-brokers' },
+      SLUICE_KAFKA_SECURITY: 'msk-iam',
+      SLUICE_REDIS: {
+        'Fn::Sub': [
+          '{{resolve:secretsmanager:${secret}:SecretString:url}}',
+          { secret: { 'Fn::ImportValue': 'sluice-demo-upstash' } },
+        ],
+      },
+    },
+  })
+})
+
+test('a role whose policy IAM would not take is refused', async () => {
+  const service = newService()
+  const topics = Array.from({ length: 100 }, (_, i) => `a-topic-with-a-rather-long-name-of-which-there-are-many-${i}`)
+  const text = droppedIn.replace('topic: orders.large', `topic: "{event.id}"\n    among: [${topics.join(', ')}]`)
+  writeFileSync(service.path('functions/dropped-in.yml'), text)
+  const { code, output } = await service.serverless(['package'])
+  expect([code, output]).toEqual([1, expect.stringContaining("functions/dropped-in.yml: its role's policy has ")])
+})
+
 test('a login that the cluster cannot have is refused before the deploy, and a surprise is told', async () => {
   const service = newService()
   const file = service.path('serverless.yml')
