@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { memoryLog, memoryStore } from '../../lib/connectors/memory.ts'
 import { createSamples, traceHeaders } from '../../lib/connectors/samples.ts'
+import { realWorld } from '../../lib/connectors/world.ts'
 import { createHandler, type World } from '../../lib/runtime/handler.ts'
 import { base64, visits, visitsEvent } from '../runtime/plan-fixture.ts'
 
@@ -58,4 +59,15 @@ test.each([
   expect(traced!.headers.map(({ name }) => name)).toEqual(['kind', 'sluice-idempotency-key', ...names])
   if (names.length > 0) expect(Buffer.from(traced!.headers[2]!.value!).toString()).toBe(traceparent)
   expect(untraced!.headers.map(({ name }) => name)).toEqual(['kind', 'sluice-idempotency-key'])
+})
+
+test.each([
+  ['nothing', {}, { carriedHeaders: undefined, observes: false }],
+  ['tracing', { SLUICE_TRACING: 'on' }, { carriedHeaders: ['traceparent', 'tracestate'], observes: false }],
+  ['samples', { SLUICE_LOG_SAMPLE: '100' }, { carriedHeaders: undefined, observes: true }],
+  ['no samples', { SLUICE_LOG_SAMPLE: '0' }, { carriedHeaders: undefined, observes: false }],
+])('the environment asks for %s', async (_, env, expected) => {
+  const { carriedHeaders, observe, kafka } = realWorld(visits, { SLUICE_KAFKA: 'b:9092', ...env })
+  await kafka.close()
+  expect({ carriedHeaders, observes: observe !== undefined }).toEqual(expected)
 })
