@@ -25,7 +25,8 @@ export function discoverScenarios(serviceFolder: string, options: { readonly col
   for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
     const text = readFileSync(join(serviceFolder, file), 'utf8')
     const readFile = (named: string): string => readFileSync(join(serviceFolder, dirname(file), named), 'utf8')
-    const { scenario, diagnostics } = checkScenario(file, text, { readFile })
+    const redisCluster = process.env['SLUICE_REDIS_CLUSTER'] === 'true'
+    const { scenario, diagnostics } = checkScenario(file, text, { redisCluster, readFile })
     for (const diagnostic of diagnostics) {
       if (diagnostic.severity === 'hint') continue
       const rendered = renderDiagnostic(diagnostic, text, options)

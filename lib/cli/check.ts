@@ -53,6 +53,8 @@ function scenarioFiles(input: Input): readonly ScenarioFile[] {
 function checkFiles(files: readonly ScenarioFile[], input: Input, terminal: Terminal): ExitCode {
   const format = input.flags.get('format') ?? 'text'
   const strict = input.flags.has('strict')
+  // Only who runs the store knows; a function finds it out when it first writes (runtime/errors.ts has the same id).
+  const redisCluster = terminal.environment['SLUICE_REDIS_CLUSTER'] === 'true'
   const count: Record<Severity, number> = { error: 0, warning: 0, hint: 0 }
   // What is wrong with a shared file is told once, however many scenarios use it.
   const told = new Set<string>()
@@ -69,7 +71,7 @@ function checkFiles(files: readonly ScenarioFile[], input: Input, terminal: Term
       for (const found of checkSharedFile(file, text, { strict, readFile })) tell(found, text)
       continue
     }
-    const { diagnostics, shared } = checkScenario(file, text, { strict, readFile })
+    const { diagnostics, shared } = checkScenario(file, text, { strict, redisCluster, readFile })
     for (const each of shared) used.add(each)
     for (const found of diagnostics) tell(found, text)
   }

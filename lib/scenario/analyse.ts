@@ -5,6 +5,7 @@ import { posix } from 'node:path'
 import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import { describeType, type Field, type Type } from '../language/types.ts'
+import { reportCapSlots } from './cap-slots.ts'
 import { reportCycles } from './cycles.ts'
 import { analyseDecision } from './decision/analyse.ts'
 import { describeNode, readFields, readType } from './declared-types.ts'
@@ -27,6 +28,8 @@ import { neededNames, reportUsage } from './usage.ts'
 import { readCondition, readScalarValue, type TextValue, type Use } from './values.ts'
 
 export interface AnalyseOptions {
+  /** State is kept in a Redis Cluster. */
+  readonly redisCluster?: boolean
   /** Names the places where sluice is more lenient than standard CEL. */
   readonly strict?: boolean
   /** Reads a file that the scenario names, by its path as written (relative to the scenario's file). */
@@ -140,6 +143,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
     sinks,
   }
   const orderedParts = { ...parts, state: syntax.state }
+  if (options.redisCluster === true) reportCapSlots([...caps.values()], report)
   reportCapReads(orderedParts, uses, names, report)
   if (!hasCycles) reportRoundsOfState(orderedParts, ordered, names, report)
   // Such a name has no type; a scenario with it must not leave here as sound.
@@ -345,7 +349,7 @@ function withoutRepetitions(diagnostics: readonly Diagnostic[]): readonly Diagno
 
 // Which rows the examples reach is known to `sluice test` alone, since they must run for it.
 function reportCoverage(
-  { examples, filters, sinks }: Pick<Scenario, 'examples' | 'filters' | 'sinks'>,
+  { examples, filters, state, sinks }: Pick<Scenario, 'examples' | 'filters' | 'state' | 'sinks'>,
   syntax: ScenarioSyntax,
   report: Report,
 ): void {
@@ -356,7 +360,8 @@ function reportCoverage(
   const outputs = examples.flatMap(example => example.steps.flatMap(({ expect }) => (expect.kind === 'outputs' ? [expect] : [])))
   const dropping = new Set(outputs.map(expect => expect.droppedBy))
   const reached = new Set(outputs.flatMap(expect => expect.outputs.map(output => output.sink)))
-  const filtersLeft = filters.filter(filter => !isShared(filter) && !dropping.has(filter.name))
+  const caps = state.filter(({ kind }) => kind === 'cap')
+  const filtersLeft = [...filters, ...caps].filter(filter => !isShared(filter) && !dropping.has(filter.name))
   const sinksLeft = sinks.filter(({ name }) => !reached.has(name))
   if (filtersLeft.length > 0) {
     report.add('not-covered', { what: `is dropped by ${listed('filter', filtersLeft)}` }, filtersLeft[0]!.range)

@@ -11,6 +11,8 @@ import { overlaps } from './yaml.ts'
 export interface CheckScenarioOptions {
   /** Names the places where sluice takes more than standard CEL does. */
   readonly strict?: boolean
+  /** State is kept in a Redis Cluster. */
+  readonly redisCluster?: boolean
   /** Reads a file that the scenario names (a CSV table, a shared file); paths are relative to the scenario file. */
   readonly readFile?: (path: string) => string
 }

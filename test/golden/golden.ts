@@ -24,9 +24,14 @@ function scenariosIn(path: string): readonly string[] {
 
 export const outputPath = (scenarioPath: string): string => scenarioPath.replace(/\.yml$/, '.txt')
 
+/** What is only wrong in a certain world. */
+const worlds: Readonly<Record<string, Record<string, string>>> = {
+  'caps-in-two-slots.yml': { SLUICE_REDIS_CLUSTER: 'true' },
+}
+
 export async function checkOutput(
   scenarioPath: string,
-  environment: Record<string, string> = {},
+  environment: Record<string, string> = worlds[basename(scenarioPath)] ?? {},
 ): Promise<{ readonly text: string; readonly exitCode: number }> {
   let text = ''
   const write = (part: string): void => {

@@ -365,3 +365,16 @@ test.each<[string, Sections]>([
 ])('no round trip for each record: %s', (_, sections) => {
   expect(problems(sections)).toEqual([])
 })
+
+test.each<[string, string, string, readonly string[]]>([
+  ['no hash tags', 'event.id', "'{event.id}/{event.n}'", ["'{event.id}/{event.n}'"]],
+  ['other hash tags', "'{{{event.id}}}/day'", "'{{{event.country}}}/all'", ["'{{{event.country}}}/all'"]],
+  ['one hash tag', "'{{{event.id}}}/day'", "'all/{{{ event.id }}}'", []],
+  ['one hash tag for all records', "'{{all}}/{event.id}'", "'{{all}}'", []],
+])('caps in a Redis Cluster: %s', (_, first, second, marked) => {
+  const state = `  daily: { key: ${first}, limit: 2 }\n  other: { key: ${second}, limit: 9 }`
+  const event = '{ id: string, n: int, country: string }'
+  const text = 'Caps "daily" and "other" lie in different slots of the Redis Cluster, so that they cannot be asked together'
+  expect(problems({ event, state }, { redisCluster: true })).toEqual(marked.map(key => `caps-in-two-slots: ${text} | ${key}`))
+  expect(problems({ event, state })).toEqual([])
+})
