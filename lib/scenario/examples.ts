@@ -134,7 +134,7 @@ function readGiven(
     else if (enricher !== undefined && enricher.lookup.kind !== 'table')
       lookups.set(name.value, readLookup(value, enricher, report))
     else if (remembered !== undefined) {
-      const json = jsonOf(value, remembered.type, { path: name.value, report, form: 'output', side: 'given' })
+      const json = jsonOf(value, remembered.type, { path: name.value, report, form: 'declared', side: 'given' })
       if (json !== undefined) state.set(name.value, jsonText(json))
     } else if (!context.isBroken(name.value)) {
       const known = [...subject.enrichers, ...rememberEntries(subject)].map(part => part.name)

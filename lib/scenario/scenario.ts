@@ -241,7 +241,7 @@ export interface Given {
   readonly timestampMs: number
   /** By enricher name; those left out are missing. `fields`: texts as a store would hold them (hash, string), JSON text (json). */
   readonly lookups: ReadonlyMap<string, GivenLookup>
-  /** What the entries held before the example's first record, by name of a remember entry: texts of the fields as JSON. */
+  /** What each key held before the example's first record, by name of a remember entry: JSON text of its fields, in declared form. */
   readonly state: ReadonlyMap<string, string>
 }
 

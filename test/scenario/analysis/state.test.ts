@@ -28,7 +28,7 @@ test('a remember entry is an object of its fields, a cap a number and the units 
     withinMs: 2_592_000_000,
     limit: { type: { kind: 'decimal', digits: 2 } },
   })
-  expect(scenario!.examples[0]!.steps[0]!.given.state).toEqual(new Map([['visit', '{"lastAt":"2026-01-01T00:00:00.5Z"}']]))
+  expect(scenario!.examples[0]!.steps[0]!.given.state).toEqual(new Map([['visit', '{"lastAt":"2026-01-01T00:00:00.500Z"}']]))
 })
 
 test.each<[string, Sections, readonly string[]]>([
