@@ -254,7 +254,8 @@ async function decide(claims: readonly ClaimedWork[], invocation: Invocation): P
   for (const record of claims.flatMap(({ tooLarge }) => [...tooLarge.keys()]))
     corrections.set(record, new Failure('too-large', '', 'an output is larger than its topic takes'))
   const stores = eachStore(lookups.stores, answeringOnce)
-  const most = claims.reduce((sum, { todo }) => sum + todo.length, 2)
+  // A record that seemed to fail may turn out to be dropped, and then to be a dead letter of a sink for dropped records: two corrections each.
+  const most = claims.reduce((sum, { todo }) => sum + 2 * todo.length, 2)
   for (let attempts = 0; attempts < most; attempts++) {
     const decided = await decideOnce(claims, invocation, stores, corrections)
     if (decided !== undefined) return decided

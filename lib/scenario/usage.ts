@@ -48,7 +48,7 @@ export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names
   for (const enricher of parts.enrichers) {
     if (used.has(enricher.name) && !isShared(enricher)) reportUnreadFields(enricher, uses, report)
   }
-  reportDropsForOneSink(parts, filtering, needs, report)
+  reportDropsForOneSink(parts, [...filtering, ...caps, ...writers], needs, report)
 }
 
 /** What costs something: all of the scenario's own parts; of shared ones those that judge records, and what any of these reads. */
