@@ -209,7 +209,7 @@ function jsonOf(value: AttributeValue): string {
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
 /** The name of AWS's exception; its message may quote keys. */
-function reasonOf(error: unknown): { reason?: string } {
+export function reasonOf(error: unknown): { reason?: string } {
   return error instanceof Error && /(Exception|Error)$/.test(error.name) && error.name !== 'Error' && error.name !== 'TypeError'
     ? { reason: error.name }
     : {}

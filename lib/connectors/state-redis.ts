@@ -21,7 +21,7 @@ import { redisFailure } from './redis/failure.ts'
 import { type Reply, ReplyError } from './redis/replies.ts'
 import { slotOf } from './redis/slots.ts'
 import { connectRedis } from './redis.ts'
-import { lockName, type StateStore, tpOf } from './state-keys.ts'
+import { type CapGroup, capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, untilAfter } from './state-places.ts'
 import { capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
 
@@ -123,7 +123,11 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
   }
 
   async function writeInCluster(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]> {
-    const groups = writes.map(write => capGroups(write, scenario))
+    const groups = writes.map(write => {
+      const all = capGroups(write)
+      assertOneSlot(write, all, scenario)
+      return all
+    })
     const locked = await ask(writes.map(lockWrite), deadline)
     const open = writes.flatMap((write, w) => (locked[w] === 1 ? [{ write, w }] : []))
     const parts = open.map(({ write, w }) => ({
@@ -216,56 +220,20 @@ function wholeWrite(write: StateWrite, nowMs: number): Command {
   return scriptCall(writeScript, [lockName(lock), ...items.map(({ key }) => key), ...caps.map(({ key }) => key)], args)
 }
 
-/**
- * In a cluster the items follow later, perhaps never: what is left over, and what was asked, stays noted until another attempt has taken its
- * place.
- */
 function lockWrite(write: StateWrite): Command {
-  const { lock, token, signature, last, items, changed, caps } = write
-  const keys = [...new Set([...changed, ...items.map(({ key }) => key)])]
-  const untils = caps.flatMap(({ key, until }, c) => {
-    const asked = untilAfter(write, c)
-    const highest = asked === undefined || (until !== undefined && until > asked) ? until : asked
-    return highest === undefined ? [] : [[key, `${highest}`] as const]
-  })
-  return scriptCall(lockScript, [lockName(lock)], [token, last, signature, JSON.stringify(keys), JSON.stringify(untils)])
+  const { lock, token, signature, last } = write
+  const { keys, caps } = lockNotes(write)
+  return scriptCall(lockScript, [lockName(lock)], [token, last, signature, JSON.stringify(keys), JSON.stringify(caps)])
 }
 
 function itemWrite({ lock, token }: StateWrite, { key, base, head, at, expected }: StateWrite['items'][number]): Command {
   return scriptCall(itemScript, [key], [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected)])
 }
 
-/** Indexes of caps that hang together, and of the asks that ask them. */
-interface CapGroup {
-  readonly caps: readonly number[]
-  readonly asks: readonly number[]
-}
-
 /** All or none of several caps is one step only in one slot. */
-function capGroups({ caps, asks }: StateWrite, scenario: string): readonly CapGroup[] {
-  const leaders = caps.map((_, c) => c)
-  const leaderOf = (c: number): number => {
-    let leader = c
-    while (leaders[leader] !== leader) leader = leaders[leader]!
-    leaders[c] = leader
-    return leader
-  }
-  for (const { caps: ones } of asks)
-    for (const { cap } of ones.slice(1)) {
-      const [first, other] = [leaderOf(ones[0]!.cap), leaderOf(cap)]
-      if (first !== other && slotOf(caps[first]!.key) !== slotOf(caps[other]!.key))
-        throw runtimeError('caps-in-two-slots', { scenario })
-      leaders[other] = first
-    }
-  const groups = new Map<number, { readonly caps: number[]; readonly asks: number[] }>()
-  for (const c of caps.keys()) {
-    const leader = leaderOf(c)
-    const group = groups.get(leader)
-    if (group === undefined) groups.set(leader, { caps: [c], asks: [] })
-    else group.caps.push(c)
-  }
-  for (const [a, { caps: ones }] of asks.entries()) groups.get(leaderOf(ones[0]!.cap))!.asks.push(a)
-  return [...groups.values()]
+function assertOneSlot({ caps }: StateWrite, groups: readonly CapGroup[], scenario: string): void {
+  for (const group of groups)
+    if (new Set(group.caps.map(c => slotOf(caps[c]!.key))).size > 1) throw runtimeError('caps-in-two-slots', { scenario })
 }
 
 function capsWrite(write: StateWrite, group: CapGroup, nowMs: number): Command {
@@ -294,7 +262,6 @@ function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: Cap
 const valueArg = (value: Text) => (value === null ? '' : `=${value}`)
 const expectedArg = (expected: StateWrite['items'][number]['expected']) =>
   expected === undefined ? '' : `${expected.at} ${expected.tp}`
-const counterOf = (token: string) => token.slice(0, token.indexOf('.'))
 
 function answerOf(text: string): StateAnswer {
   if (text.startsWith('!')) return { kind: 'refused', cap: Number(text.slice(1)) }

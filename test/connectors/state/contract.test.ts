@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { StatePort } from '../../../lib/runtime/ports.ts'
 import { type RunningState, stores } from './stores.ts'
-import { answersTo, attempt, claimed, deadline, hour, lockOf } from './writes.ts'
+import { answersTo, attempt, claimed, deadline, hour, lockOf, textOf } from './writes.ts'
 
-describe.each(stores)('$name', ({ start, isOneStep }) => {
+describe.each(stores)('$name', ({ start, isOneStep, isInOrder }) => {
   let running: RunningState
   let state: StatePort
   let testCount = 0
@@ -151,6 +151,9 @@ describe.each(stores)('$name', ({ start, isOneStep }) => {
         ],
         deadline,
       )
+      const places = outcomes.flatMap(outcome => (outcome.kind === 'written' ? outcome.answers.map(textOf) : []))
+      expect(isInOrder ? places : [...places].sort()).toEqual(['1/1', '2/2'])
+      if (!isInOrder) return
       expect(outcomes).toEqual([
         { kind: 'written', answers: [{ kind: 'granted', places: [{ number: 1n, used: 1n }] }] },
         { kind: 'stale' },

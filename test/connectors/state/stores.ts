@@ -1,6 +1,9 @@
 // The stores that the contract is run on, each the real thing.
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { startRedis, startRedisCluster } from '../../../infra/local/redis.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
+import { connectDynamoDbStateStore } from '../../../lib/connectors/state-dynamodb.ts'
 import { memoryState } from '../../../lib/connectors/state-memory.ts'
 import { connectRedisState } from '../../../lib/connectors/state-redis.ts'
 import type { LookupPort, StatePort } from '../../../lib/runtime/ports.ts'
@@ -17,6 +20,8 @@ export interface StateStore {
   readonly name: string
   /** A write is one step. Else the lock is written first, and what follows may be a part: the next attempt sets it right. */
   readonly isOneStep: boolean
+  /** Partitions of one call ask caps in their order; else all at once. */
+  readonly isInOrder: boolean
   start(): Promise<RunningState>
 }
 
@@ -24,13 +29,15 @@ export const stores: readonly StateStore[] = [
   {
     name: 'memory',
     isOneStep: true,
+    isInOrder: true,
     async start() {
       const state = memoryState(() => 0)
       return { state, other: state, lookups: state.lookups, stop: async () => undefined }
     },
   },
-  { name: 'Redis', isOneStep: true, start: async () => onRedis(await startRedis()) },
-  { name: 'Redis Cluster', isOneStep: false, start: async () => onRedis(await startRedisCluster()) },
+  { name: 'Redis', isOneStep: true, isInOrder: true, start: async () => onRedis(await startRedis()) },
+  { name: 'DynamoDB', isOneStep: false, isInOrder: false, start: onDynamoDb },
+  { name: 'Redis Cluster', isOneStep: false, isInOrder: true, start: async () => onRedis(await startRedisCluster()) },
 ]
 
 function onRedis(server: { readonly url: string; stop(): Promise<void> }): RunningState {
@@ -44,6 +51,36 @@ function onRedis(server: { readonly url: string; stop(): Promise<void> }): Runni
     async stop() {
       await Promise.all([state.close(), other.close(), lookups.close()])
       await server.stop()
+    },
+  }
+}
+
+async function onDynamoDb(): Promise<RunningState> {
+  const local = await startDynamoDb()
+  const aws = {
+    endpoint: local.endpoint,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  }
+  const client = new DynamoDBClient(aws)
+  await client.send(
+    new CreateTableCommand({
+      TableName: 'sluice-state',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  )
+  client.destroy()
+  const config = { ...aws, table: 'sluice-state', scenario: 'win-back' }
+  const [{ state, lookups }, other] = [connectDynamoDbStateStore(config), connectDynamoDbStateStore(config)]
+  return {
+    state,
+    other: other.state,
+    lookups,
+    async stop() {
+      await Promise.all([state.close(), lookups.close(), other.state.close(), other.lookups.close()])
+      await local.stop()
     },
   }
 }

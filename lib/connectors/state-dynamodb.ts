@@ -1,0 +1,313 @@
+// State in DynamoDB: one table whose partition key is the string `id`. As in a Redis Cluster the lock is written first, then what it announces,
+// each item under a condition of its own. No transactions: those cost twice the write units, take 100 actions at most, and would only spare the
+// next attempt what it does anyway. A cap key is one item that is read, judged here and written if it has kept its version; else once more.
+import { randomUUID } from 'node:crypto'
+import {
+  type AttributeValue,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import type { LookupAnswer } from '../plan/plan.ts'
+import type { Deadline, LookupPort, StateAnswer, StateItem, StateOutcome, StatePort, StateWrite } from '../runtime/ports.ts'
+import { connectDynamoDb, type DynamoDbConfig, reasonOf } from './dynamodb.ts'
+import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+import { capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
+import { coordinatePrefix, judgeAsks, type Place, type Places } from './state-places.ts'
+
+export interface DynamoDbStateConfig extends Omit<DynamoDbConfig, 'credentials'> {
+  readonly table: string
+  readonly credentials?: DynamoDBClientConfig['credentials']
+  readonly nowMs?: () => number
+}
+
+type Attributes = Record<string, AttributeValue>
+
+const callLimit = 32
+const firstPauseMs = 10
+const advice =
+  'If calls fail from the start, check the table\'s name and region, that its partition key is the string "id", and that the function\'s role allows dynamodb:GetItem, BatchGetItem, PutItem and UpdateItem on it.'
+
+/** With the look-ups that read it. */
+export function connectDynamoDbStateStore(config: DynamoDbStateConfig): StateStore {
+  return { state: connectDynamoDbState(config), lookups: hashesOf(config.table, connectDynamoDb(config)) }
+}
+
+export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...config }: DynamoDbStateConfig): StatePort {
+  const client = new DynamoDBClient({ ...config, maxAttempts: 3 })
+  const address = config.endpoint === undefined ? 'DynamoDB' : new URL(config.endpoint).host
+  return {
+    claim: (lock, deadline) =>
+      timed(deadline, 1, async signal => {
+        const name = lockName(lock)
+        for (let attempt = 0; ; attempt++) {
+          const before = await get(name, signal)
+          const held = before?.['v']?.S
+          // Higher than all before, also where the table was emptied.
+          const counter = Math.max(nowMs(), held === undefined ? 0 : Number(counterOf(held)) + 1)
+          const token = `${counter}.${randomUUID().slice(0, 8)}`
+          const isOurs = await when(
+            new UpdateItemCommand({
+              TableName: table,
+              Key: { id: { S: name } },
+              UpdateExpression: 'SET v = :new',
+              ConditionExpression: held === undefined ? 'attribute_not_exists(v)' : 'v = :old',
+              ExpressionAttributeValues: { ':new': { S: token }, ...(held !== undefined && { ':old': { S: held } }) },
+            }),
+            signal,
+          )
+          if (!isOurs) {
+            await pause(attempt, signal)
+            continue
+          }
+          const keys = JSON.parse(before?.['keys']?.S ?? '[]') as readonly string[]
+          const found = await inTurn(
+            keys.map(key => () => get(key, signal)),
+            callLimit,
+          )
+          const leftovers = keys.flatMap((key, k) => {
+            const item = itemOf(found[k])
+            return item === undefined || item.tp !== tpOf(lock) ? [] : [[key, item] as const]
+          })
+          const caps = JSON.parse(before?.['caps']?.S ?? '[]') as readonly (readonly [string, string])[]
+          const last = before?.['last']?.N
+          return {
+            token,
+            last: last === undefined ? undefined : BigInt(last),
+            signature: before?.['signature']?.S,
+            leftovers: new Map(leftovers),
+            caps: new Map(caps.map(([key, until]) => [key, BigInt(until)])),
+          }
+        }
+      }),
+    holds: (lock, token, deadline) => timed(deadline, 1, async signal => (await get(lockName(lock), signal))?.['v']?.S === token),
+    write: (writes, deadline) =>
+      timed(deadline, writes.length, signal =>
+        inTurn(
+          writes.map(write => () => writeOne(write, signal)),
+          callLimit,
+        ),
+      ),
+    close: async () => client.destroy(),
+  }
+
+  async function writeOne(write: StateWrite, signal: AbortSignal): Promise<StateOutcome> {
+    const { lock, token, signature, last } = write
+    const { keys, caps } = lockNotes(write)
+    const isOurs = await when(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: { id: { S: lockName(lock) } },
+        UpdateExpression: 'SET #last = :last, #signature = :signature, #keys = :keys, #caps = :caps',
+        ConditionExpression: 'v = :token',
+        ExpressionAttributeNames: { '#last': 'last', '#signature': 'signature', '#keys': 'keys', '#caps': 'caps' },
+        ExpressionAttributeValues: {
+          ':last': { N: `${last}` },
+          ':signature': { S: signature },
+          ':keys': { S: JSON.stringify(keys) },
+          ':caps': { S: JSON.stringify(caps) },
+          ':token': { S: token },
+        },
+      }),
+      signal,
+    )
+    if (!isOurs) return { kind: 'stale' }
+    const answers: StateAnswer[] = new Array(write.asks.length)
+    const kinds = await inTurn(
+      [
+        ...write.items.map(item => () => writeItem(write, item, signal)),
+        ...capGroups(write).map(group => async () => {
+          const ofGroup = await writeCaps(partOf(write, group), signal)
+          if (ofGroup === undefined) return 'stale'
+          for (const [a, ask] of group.asks.entries()) answers[ask] = ofGroup[a]!
+          return 'written'
+        }),
+      ],
+      callLimit,
+    )
+    if (kinds.includes('stale')) return { kind: 'stale' }
+    const moved = kinds.indexOf('moved')
+    return moved >= 0 ? { kind: 'moved', key: write.items[moved]!.key } : { kind: 'written', answers }
+  }
+
+  async function writeItem(
+    { lock, token }: StateWrite,
+    { key, base, head, at, expected }: StateWrite['items'][number],
+    signal: AbortSignal,
+  ): Promise<'written' | 'stale' | 'moved'> {
+    const counter = counterOf(token)
+    const isWritten = await when(
+      new PutItemCommand({
+        TableName: table,
+        Item: {
+          id: { S: key },
+          ...(base !== null && { base: { S: base } }),
+          ...(head !== null && { head: { S: head } }),
+          at: { N: `${at}` },
+          tp: { S: tpOf(lock) },
+          v: { N: counter },
+        },
+        ConditionExpression: `${expected === undefined ? 'attribute_not_exists(id)' : '(tp = :theirs AND #at = :at)'} OR (tp = :ours AND v <= :counter)`,
+        ...(expected && { ExpressionAttributeNames: { '#at': 'at' } }),
+        ExpressionAttributeValues: {
+          ':ours': { S: tpOf(lock) },
+          ':counter': { N: counter },
+          ...(expected && { ':theirs': { S: expected.tp }, ':at': { N: `${expected.at}` } }),
+        },
+      }),
+      signal,
+    )
+    if (isWritten) return 'written'
+    return (await get(key, signal))?.['tp']?.S === tpOf(lock) ? 'stale' : 'moved'
+  }
+
+  /**
+   * All or none of several caps: places are reserved one after the other, and whoever finds a cap changed judges all of them again, which gives
+   * back what is not wanted. Nobody sees a place before the commit; another partition may be refused meanwhile.
+   */
+  async function writeCaps(write: StateWrite, signal: AbortSignal): Promise<readonly StateAnswer[] | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      const found = await Promise.all(write.caps.map(({ key }) => get(key, signal)))
+      const counter = counterOf(write.token)
+      const isStale = found.some((item, c) => {
+        const stored = item?.['tokens']?.M?.[coordinatePrefix(write.lock, write.caps[c]!.isShared)]?.N
+        return stored !== undefined && Number(stored) > Number(counter)
+      })
+      if (isStale) return undefined
+      const { answers, places } = judgeAsks(write, found.map(placesOf), nowMs())
+      let areWritten = true
+      for (const [c, { key, expiresMs, isShared }] of write.caps.entries()) {
+        const version = Number(found[c]?.['version']?.N ?? 0)
+        areWritten = await when(
+          new PutItemCommand({
+            TableName: table,
+            Item: {
+              id: { S: key },
+              version: { N: `${version + 1}` },
+              places: { S: textOf(places[c]!) },
+              tokens: { M: { ...found[c]?.['tokens']?.M, [coordinatePrefix(write.lock, isShared)]: { N: counter } } },
+              ...(expiresMs !== undefined && { expiresAt: { N: `${Math.ceil((nowMs() + expiresMs) / 1000)}` } }),
+            },
+            ConditionExpression: version === 0 ? 'attribute_not_exists(id)' : 'version = :version',
+            ...(version > 0 && { ExpressionAttributeValues: { ':version': { N: `${version}` } } }),
+          }),
+          signal,
+        )
+        if (!areWritten) break
+      }
+      if (areWritten) return answers
+      await pause(attempt, signal)
+    }
+  }
+
+  async function get(id: string, abortSignal: AbortSignal): Promise<Attributes | undefined> {
+    const call = new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true })
+    return (await client.send(call, { abortSignal })).Item
+  }
+
+  /** False where the condition does not hold. */
+  async function when(command: PutItemCommand | UpdateItemCommand, abortSignal: AbortSignal): Promise<boolean> {
+    try {
+      await client.send(command as PutItemCommand, { abortSignal })
+      return true
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false
+      throw error
+    }
+  }
+
+  /** What comes after the time is up would be late: it is called off, and its condition guards what was sent already. */
+  async function timed<T>(deadline: Deadline, keyCount: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeoutMs = timeoutOf(deadline)
+    const abort = new AbortController()
+    try {
+      return await within(timeoutMs, work(abort.signal))
+    } catch (error) {
+      const what = {
+        store: 'dynamodb',
+        scenario,
+        keyCount,
+        things: 'reads or writes of state',
+        address,
+        timeoutMs,
+        advice,
+      } as const
+      throw unanswered(error, { ...what, ...reasonOf(error) })
+    } finally {
+      abort.abort()
+    }
+  }
+}
+
+async function pause(attempt: number, signal: AbortSignal): Promise<void> {
+  await new Promise(resolve => setTimeout(resolve, backoffMs(Math.min(attempt, 5), firstPauseMs)))
+  if (signal.aborted) throw new TimeUp('others change the same key all the time')
+}
+
+function partOf(write: StateWrite, { caps, asks }: ReturnType<typeof capGroups>[number]): StateWrite {
+  const indexes = new Map(caps.map((c, index) => [c, index]))
+  return {
+    ...write,
+    caps: caps.map(c => write.caps[c]!),
+    asks: asks.map(a => {
+      const ask = write.asks[a]!
+      return { ...ask, caps: ask.caps.map(one => ({ ...one, cap: indexes.get(one.cap)! })) }
+    }),
+  }
+}
+
+function itemOf(found: Attributes | undefined): StateItem | undefined {
+  const [at, tp] = [found?.['at']?.N, found?.['tp']?.S]
+  if (at === undefined || tp === undefined) return undefined
+  return { base: found?.['base']?.S ?? null, head: found?.['head']?.S ?? null, at: BigInt(at), tp }
+}
+
+type StoredPlace = readonly [number: string, timeMs: number, units: string, used: string, member: string | null]
+
+function placesOf(found: Attributes | undefined): Places {
+  const stored = JSON.parse(found?.['places']?.S ?? '{}') as Readonly<Record<string, StoredPlace>>
+  return new Map(
+    Object.entries(stored).map(([coordinates, [number, timeMs, units, used, member]]): [string, Place] => [
+      coordinates,
+      { number: BigInt(number), timeMs, units: BigInt(units), used: BigInt(used), member: member ?? undefined },
+    ]),
+  )
+}
+
+function textOf(places: Places): string {
+  const stored = [...places].map(([coordinates, { number, timeMs, units, used, member }]): [string, StoredPlace] => [
+    coordinates,
+    [`${number}`, timeMs, `${units}`, `${used}`, member ?? null],
+  ])
+  return JSON.stringify(Object.fromEntries(stored))
+}
+
+/** Hashes, as the look-ups of state ask for them, from items. */
+function hashesOf(table: string, items: LookupPort): LookupPort {
+  return {
+    async lookupMany(requests, deadline) {
+      const fieldsOf = requests.map(({ command }) => {
+        if (command.kind !== 'hash') throw new Error(`state has no look-ups of the kind "${command.kind}"`)
+        return command.fields
+      })
+      const answers = await items.lookupMany(
+        requests.map(({ keys }, r) => ({
+          command: { kind: 'item', table, keyNames: ['id'], fields: fieldsOf[r]!, consistent: true },
+          keys: keys.map(key => JSON.stringify({ id: { S: key } })),
+        })),
+        deadline,
+      )
+      return answers.map((ofKeys, r) => ofKeys.map(answer => hashOf(answer as LookupAnswer, fieldsOf[r]!)))
+    },
+    close: () => items.close(),
+  }
+}
+
+function hashOf(answer: LookupAnswer, fields: readonly string[]): LookupAnswer {
+  if (answer === null) return fields.map(() => null)
+  if (typeof answer !== 'string') return answer
+  const item = JSON.parse(answer) as Readonly<Record<string, string | number>>
+  return fields.map(field => (item[field] === undefined ? null : `${item[field]}`))
+}
