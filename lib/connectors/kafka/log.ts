@@ -4,7 +4,7 @@
 import type { Deadline, TopicPartition } from '../../runtime/ports.ts'
 import { BrokerError, Cluster } from './cluster.ts'
 import { decompress } from './decompression.ts'
-import { kafkaError, toPortError } from './errors.ts'
+import { toPortError } from './errors.ts'
 import { fetchRecords, listOffsets } from './messages.ts'
 import { Patience, Scope } from './patience.ts'
 import type { KafkaConfig } from './producer.ts'
@@ -56,9 +56,14 @@ export function openLog(config: Pick<KafkaConfig, 'bootstrapServers' | 'clientId
       const start = await offsetOf(partition, 'start', deadline)
       let at = from === undefined || from < start ? start : from
       while (at < end) {
-        for (const batch of decodeBatches(await fetchAt(partition, at, deadline), partition)) {
-          yield batch
-          at = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+        const bytes = await fetchAt(partition, at, deadline)
+        // Retention has come by: on from where it left off.
+        if (bytes === undefined) at = await offsetOf(partition, 'start', deadline)
+        else {
+          for (const batch of decodeBatches(bytes, partition)) {
+            yield batch
+            at = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+          }
         }
       }
     },
@@ -78,15 +83,13 @@ export function openLog(config: Pick<KafkaConfig, 'bootstrapServers' | 'clientId
     )
   }
 
-  function fetchAt(partition: TopicPartition, offset: bigint, deadline: Deadline): Promise<Buffer> {
+  function fetchAt(partition: TopicPartition, offset: bigint, deadline: Deadline): Promise<Buffer | undefined> {
     const what = `records of ${partition.topic}-${partition.partition} from ${offset}`
     return atLeader(partition, what, deadline, async (connection, timeoutMs) => {
       const request = { ...partition, offset, waitMs: 200, maxBytes: fetchBytes }
       const { code, batches } = await connection.send(fetchRecords, request, { timeoutMs })
-      if (code !== 0 && code !== offsetOutOfRange) throw new BrokerError(code, 'Fetch', partition.topic)
-      // Retention has removed it meanwhile: the next attempt would say the same.
-      if (code === offsetOutOfRange)
-        throw kafkaError('kafka-timeout', { what, elapsedMs: 0, detail: 'retention has removed them' })
+      if (code === offsetOutOfRange) return undefined
+      if (code !== 0) throw new BrokerError(code, 'Fetch', partition.topic)
       return batches
     })
   }
