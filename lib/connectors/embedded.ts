@@ -29,7 +29,13 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
   const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
   const handler = createHandler(plan, {
     kafka,
-    stores: { redis: store, dynamodb: store, http: store, ...(state && { state: holding(state.lookups, plan, options.held) }) },
+    // A port each, as in the real world: what one does not answer concerns no other, and calls hold one kind.
+    stores: {
+      redis: store,
+      dynamodb: { ...store },
+      http: { ...store },
+      ...(state && { state: holding(state.lookups, plan, options.held) }),
+    },
     ...(state && { state }),
     log: options.log,
     deadLetterTopic,
