@@ -25,7 +25,12 @@ test.each([
   ['ignite', ['lib/connectors/ignite.ts']],
 ] as const)('a bundle for %s holds that client alone', async (keyValueScheme, expected) => {
   const { contents } = await bundleScenario(scenario, { stores: 'real', keyValueScheme })
-  const clients = ['lib/connectors/redis.ts', 'node_modules/@upstash/redis/', 'lib/connectors/ignite.ts', 'node_modules/@aws-sdk/']
+  const clients = [
+    'lib/connectors/redis.ts',
+    'node_modules/@upstash/redis/',
+    'lib/connectors/ignite.ts',
+    'node_modules/@aws-sdk/',
+  ]
   const inside = [...contents].filter(([, bytes]) => bytes > 0).map(([input]) => input)
   expect(clients.filter(client => inside.some(input => input.includes(client)))).toEqual(expected)
 })
