@@ -261,7 +261,7 @@ async function hopping(bootstrapServers: string, source: string, topic: string, 
   })
   const partition = { topic: source, partition: 0 }
   const routes = ['hops', 'stays'].map(name => {
-    const commits = containers.map(kafka => new Commit(kafka, { scenario: `bench-${name}`, generation: 1 } as Plan))
+    const commits = containers.map(kafka => new Commit(kafka, { scenario: `bench-${name}`, generation: 1, delivery: 'exactly-once' } as Plan))
     return { name, commits, wallMs: [] as number[], fencedCount: 0 }
   })
   const batchCount = warmUps + runs

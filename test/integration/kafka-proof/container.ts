@@ -25,7 +25,7 @@ const fencedRounds = 3
 
 export function openContainer({ source, target, ...config }: ContainerOptions): Container {
   const kafka = createKafka({ ...config, clientId: 'proof' })
-  const commit = new Commit(kafka, { scenario: `proof-${source}`, generation: 1 } as Plan)
+  const commit = new Commit(kafka, { scenario: `proof-${source}`, generation: 1, delivery: 'exactly-once' } as Plan)
   const partition = { topic: source, partition: 0 }
   const deadline = { remainingMs: () => 20_000 }
   return {
