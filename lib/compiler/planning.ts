@@ -216,6 +216,11 @@ export function rememberEntries({ state }: Scenario): readonly Remember[] {
   return state.filter(entry => entry.kind === 'remember')
 }
 
+/** In the order of `StatePlan.caps`. */
+export function capEntries({ state }: Scenario): readonly Cap[] {
+  return state.filter(entry => entry.kind === 'cap')
+}
+
 /** Indexes of the remember entries that a name leads to: it is not known of every record at once. */
 export function entriesReadBy(name: string, { scenario, closure }: Planning): readonly number[] {
   const reached = closure([name])
