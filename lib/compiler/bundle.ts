@@ -9,7 +9,7 @@ import type { LookupStore } from '../plan/plan.ts'
 import { type CheckedScenario, checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
-import { type KeyValueScheme, keyValueClients } from './key-value.ts'
+import { type KeyValueScheme, keyValueClients, type StateScheme, stateStores } from './key-value.ts'
 import { generateModule, type RunTimePaths } from './module.ts'
 import { plan, storesOf } from './planning.ts'
 
@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly stores: 'real' | 'embedded'
   /** How `real` speaks to the store that scenarios name by `redis:`; the scheme of its URL. Default: redis. */
   readonly keyValueScheme?: KeyValueScheme
+  /** The same for the store of state. */
+  readonly stateScheme?: StateScheme
   readonly outfile?: string
   /** Default: for `real`, since Lambda loads the bundle at each cold start. */
   readonly minify?: boolean
@@ -130,7 +132,11 @@ function readCheckedScenario(file: string, text: string): Scenario {
 }
 
 // The host of the function: where the same compiled scenario may run elsewhere (a container), only this text differs.
-function entryModule(scenario: Scenario, file: string, { stores, keyValueScheme = 'redis' }: BundleOptions): string {
+function entryModule(
+  scenario: Scenario,
+  file: string,
+  { stores, keyValueScheme = 'redis', stateScheme = 'redis' }: BundleOptions,
+): string {
   const head = `import scenarioPlan from ${JSON.stringify(file)}
 import { deployedPlan } from './connectors/world-settings.ts'
 export const plan = deployedPlan(scenarioPlan, process.env)
@@ -143,18 +149,16 @@ export const handler = embedFromEnvironment(plan, process.env)
 `
   }
   const connectors = storesOf(scenario).map(store => connectorOf(store, keyValueScheme))
-  if (scenario.state.length > 0) connectors.push(stateConnector)
+  if (scenario.state.length > 0) {
+    const { module, connect } = stateStores[stateScheme]
+    connectors.push({ imported: `import { ${connect} } from './connectors/${module}.ts'`, entry: `state: ${connect}` })
+  }
   return `${head}
 import { createHandler } from './runtime/handler.ts'
 import { realWorld } from './connectors/world.ts'
 ${connectors.map(({ imported }) => imported).join('\n')}
 export const handler = createHandler(plan, realWorld(plan, process.env, { ${connectors.map(({ entry }) => entry).join(', ')} }))
 `
-}
-
-const stateConnector = {
-  imported: "import { connectRedisStateStore } from './connectors/state-redis.ts'",
-  entry: 'state: connectRedisStateStore',
 }
 
 function connectorOf(

@@ -1,4 +1,4 @@
-// Which client speaks to the key-value store that scenarios name by `redis:`: the scheme of its URL decides, when the function is bundled, so
+// Which client speaks to the key-value store that scenarios name by `redis:`, and which to that of state: the scheme of the URL decides, when the function is bundled, so
 // that a bundle holds the one client that it needs.
 
 /** By scheme: the module of lib/connectors and its function. */
@@ -14,8 +14,31 @@ export const keyValueClients = {
 
 export type KeyValueScheme = keyof typeof keyValueClients
 
+/** Where state can be: Redis over TCP, which runs scripts, or a DynamoDB table. By the scheme of its URL. */
+export const stateStores = {
+  redis: { module: 'state-redis', connect: 'connectRedisStateStore' },
+  rediss: { module: 'state-redis', connect: 'connectRedisStateStore' },
+  dynamodb: { module: 'state-dynamodb', connect: 'connectDynamoDbStateByUrl' },
+} as const
+
+export type StateScheme = keyof typeof stateStores
+
+export function stateSchemeOf(url: string): StateScheme | undefined {
+  const scheme = schemeOf(url)
+  return scheme !== undefined && Object.hasOwn(stateStores, scheme) ? (scheme as StateScheme) : undefined
+}
+
+/** `dynamodb://TABLE`. Undefined where the URL is of another kind. */
+export function stateTableOf(url: unknown): string | undefined {
+  return typeof url === 'string' ? /^dynamodb:\/\/([^/]+)\/?$/.exec(url)?.[1] : undefined
+}
+
 /** undefined where the URL is of another kind. */
 export function keyValueSchemeOf(url: string): KeyValueScheme | undefined {
-  const scheme = /^([a-z][a-z+]*):\/\//.exec(url)?.[1]
+  const scheme = schemeOf(url)
   return scheme !== undefined && Object.hasOwn(keyValueClients, scheme) ? (scheme as KeyValueScheme) : undefined
+}
+
+function schemeOf(url: string): string | undefined {
+  return /^([a-z][a-z+]*):\/\//.exec(url)?.[1]
 }

@@ -1,7 +1,7 @@
 // Metrics without calls: one line on stdout per invocation, in CloudWatch's embedded metric format, from which CloudWatch makes the metrics.
 // Counts are kept per invocation and written once, so that one batch is one line whatever it did. Written here and not with Powertools'
 // metrics, which add 12 ms to each cold start for the same line. docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
+import type { LookupPort, MetricsPort, StatePort } from '../runtime/ports.ts'
 
 export const metricNamespace = 'sluice'
 
@@ -10,7 +10,7 @@ export const metricDimension = 'FunctionName'
 
 /**
  * Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened: `dropped.FILTER`,
- * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, and `cacheHits`, keys that the container's memory knew.
+ * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, `cacheHits`, keys that the container's memory knew, and `state.moved`, keys of state that another partition had.
  */
 export const totals = [
   'records',
@@ -73,5 +73,19 @@ export function counted(store: LookupPort, metrics: MetricsPort): LookupPort {
       return store.lookupMany(requests, deadline, tell)
     },
     close: () => store.close(),
+  }
+}
+
+/** As often as its own calls, where the store is in one piece; a Redis Cluster and DynamoDB go there more often. */
+export function countedState(store: StatePort, metrics: MetricsPort): StatePort {
+  const counting = <Result>(result: Result): Result => {
+    metrics.count('roundTrips', 1)
+    return result
+  }
+  return {
+    ...store,
+    claim: (lock, deadline) => counting(store.claim(lock, deadline)),
+    holds: (lock, token, deadline) => counting(store.holds(lock, token, deadline)),
+    write: (writes, deadline) => counting(store.write(writes, deadline)),
   }
 }

@@ -35,6 +35,16 @@ export function connectDynamoDbStateStore(config: DynamoDbStateConfig): StateSto
   return { state: connectDynamoDbState(config), lookups: hashesOf(config.table, connectDynamoDb(config)) }
 }
 
+/** By the URL of SLUICE_STATE, `dynamodb://TABLE`; region and login are the function's. */
+export function connectDynamoDbStateByUrl(config: {
+  readonly url: string
+  readonly scenario: string
+  readonly endpoint?: string
+}): StateStore {
+  const { url, ...others } = config
+  return connectDynamoDbStateStore({ ...others, table: new URL(url).host })
+}
+
 export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...config }: DynamoDbStateConfig): StatePort {
   const client = new DynamoDBClient({ ...config, maxAttempts: 3 })
   const address = config.endpoint === undefined ? 'DynamoDB' : new URL(config.endpoint).host

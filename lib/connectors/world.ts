@@ -6,7 +6,7 @@ import type { Log, World } from '../runtime/handler.ts'
 import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
 import { createKafka } from './kafka/producer.ts'
 import { compressionFrom, securityFrom } from './kafka/security.ts'
-import { counted, createMetrics } from './metrics.ts'
+import { counted, countedState, createMetrics } from './metrics.ts'
 import { createSamples, traceHeaders } from './samples.ts'
 import type { StateStore } from './state-keys.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
@@ -18,6 +18,8 @@ export interface Connectors {
   readonly http?: (config: { readonly scenario: string }) => LookupPort
   readonly state?: (config: {
     readonly url: string
+    /** Of DynamoDB. */
+    readonly endpoint?: string
     readonly scenario: string
     readonly warn: (message: string) => void
   }) => StateStore
@@ -32,7 +34,12 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
   const redis =
     connect.redis &&
     counting(connect.redis({ url: required(plan, env, 'SLUICE_REDIS', "the store's URL, redis://host:port"), scenario }))
-  const state = connect.state?.({ url: stateUrl(plan, env), scenario, warn: message => log.warn(message, { scenario }) })
+  const state = connect.state?.({
+    url: stateUrl(plan, env),
+    ...endpointOf(env),
+    scenario,
+    warn: message => log.warn(message, { scenario }),
+  })
   return {
     kafka: createKafka({
       bootstrapServers: required(plan, env, 'SLUICE_KAFKA', "the brokers' addresses, host:port, comma-separated"),
@@ -48,6 +55,7 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
       ...(connect.dynamodb && { dynamodb: counting(connect.dynamodb({ ...endpointOf(env), scenario })) }),
       ...(connect.http && { http: counting(connect.http({ scenario })) }),
     },
+    ...(state && { state: metrics === undefined ? state.state : countedState(state.state, metrics) }),
     log,
     deadLetterTopic: deadLetterTopicOf(plan, env),
     partialResponse: env['SLUICE_PARTIAL_RESPONSE'] === 'on',
