@@ -139,6 +139,13 @@ export class Cluster {
     }
   }
 
+  /** Where the group's coordinator is as this broker knows it, whatever we have learned before. */
+  async groupCoordinatorAt(witness: Connection, group: string, timeoutMs: number): Promise<Connection> {
+    const address = await this.#findCoordinator('group', group, timeoutMs, witness)
+    this.#coordinators.set(`group:${group}`, Promise.resolve(address))
+    return this.coordinator('group', group, timeoutMs)
+  }
+
   forgetCoordinator(kind: 'group' | 'transaction', key: string): void {
     this.#coordinators.delete(`${kind}:${key}`)
   }
@@ -154,8 +161,8 @@ export class Cluster {
     for (const outcome of await Promise.allSettled(open)) if (outcome.status === 'fulfilled') outcome.value.close()
   }
 
-  async #findCoordinator(kind: 'group' | 'transaction', key: string, timeoutMs: number): Promise<Address> {
-    const connection = await this.#any(timeoutMs)
+  async #findCoordinator(kind: 'group' | 'transaction', key: string, timeoutMs: number, witness?: Connection): Promise<Address> {
+    const connection = witness ?? (await this.#any(timeoutMs))
     const { code, host, port } = await connection.send(
       findCoordinator,
       { kind, key },

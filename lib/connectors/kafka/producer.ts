@@ -100,6 +100,8 @@ type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'security'
 export class TransactionalProducer implements KafkaPort {
   readonly #cluster: Cluster
   readonly #settings: Settings
+  /** Transactional ids that were ours once. */
+  readonly #fenced = new Set<string>()
   /** Bytes that a topic turned out to take in one batch. */
   readonly #batchBytes = new Map<string, number>()
 
@@ -135,6 +137,7 @@ export class TransactionalProducer implements KafkaPort {
           connection.send(initProducerId, { transactionalId, transactionTimeoutMs }, { timeoutMs }),
         )
         if (code !== 0) throw this.#coordinatorError(code, 'InitProducerId', 'transaction', transactionalId)
+        this.#fenced.add(transactionalId)
         const protocol = connection.feature('transaction.version') >= 2 ? 'TV2' : 'TV1'
         return new Session({ transactionalId, producerId, epoch, protocol })
       })
@@ -156,14 +159,17 @@ export class TransactionalProducer implements KafkaPort {
     if (this.#settings.delivery === 'at-least-once') return undefined
     return this.#guarded({ transactionalId: group, epoch: -1 }, async () => {
       const scope = this.#scope(deadline)
+      const transactionalId = slotGroup(group, partition)
       // Both forms are read on every cluster, so that its upgrade to the new group coordinator loses no position.
       const slots = Array.from({ length: progressPartitions }, (_, slot) => ({
         topic: this.#settings.progressTopic,
         partition: slot,
       }))
       const [plain, slotted] = await Promise.all([
-        this.#committedOffsets(group, [partition], scope),
-        this.#committedOffsets(slotGroup(group, partition), slots, scope).catch(error => this.#withoutSlots(error, group, scope)),
+        this.#committedOffsets(group, [partition], transactionalId, scope),
+        this.#committedOffsets(slotGroup(group, partition), slots, transactionalId, scope).catch(error =>
+          this.#withoutSlots(error, group, scope),
+        ),
       ])
       let position = -1n
       for (const offset of [...plain, ...slotted]) if (offset > position) position = offset
@@ -506,9 +512,14 @@ export class TransactionalProducer implements KafkaPort {
     return answer
   }
 
-  async #committedOffsets(group: string, partitions: readonly TopicPartition[], scope: Scope): Promise<readonly bigint[]> {
+  async #committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+    transactionalId: string,
+    scope: Scope,
+  ): Promise<readonly bigint[]> {
     return this.#repeat(scope, `the progress of ${group}`, async timeoutMs => {
-      const connection = await this.#coordinator('group', group, timeoutMs)
+      const connection = await this.#presentCoordinator(group, transactionalId, timeoutMs)
       const { code, offsets } = await this.#ask(connection, { kind: 'group', key: group }, () =>
         connection.send(offsetFetch, { group, partitions }, { timeoutMs }),
       )
@@ -517,6 +528,24 @@ export class TransactionalProducer implements KafkaPort {
       if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group, subject)
       return offsets.map(one => one.offset)
     })
+  }
+
+  /**
+   * A coordinator that froze while another was elected wakes and answers OffsetFetch from what it remembers, until it hears of its
+   * successor: an old position, and all since would be decided a second time. So we don't trust the address that we know. Whoever
+   * coordinates the transactions has fenced us in only when the marker of the last commit was written, and that took the true coordinator
+   * of the group: it cannot know an older one.
+   */
+  async #presentCoordinator(group: string, transactionalId: string, timeoutMs: number): Promise<Connection> {
+    if (!this.#fenced.has(transactionalId)) return this.#coordinator('group', group, timeoutMs)
+    const witness = await this.#coordinator('transaction', transactionalId, timeoutMs)
+    try {
+      return await this.#cluster.groupCoordinatorAt(witness, group, timeoutMs)
+    } catch (error) {
+      // It may be the witness who does not answer.
+      if (error instanceof TransportError) this.#cluster.forgetCoordinator('transaction', transactionalId)
+      throw error
+    }
   }
 
   /** A function that may not read the slots has never written them, which is fine where they are not needed. */
