@@ -5,14 +5,22 @@ import { join } from 'node:path'
 
 export function storesForInvocation(
   env: Readonly<Record<string, string | undefined>>,
-  looksUp: boolean,
+  { looksUp, hasState }: { readonly looksUp: boolean; readonly hasState: boolean },
 ): 'real' | 'embedded' | { readonly problem: string } {
-  const { SLUICE_KAFKA: kafka, SLUICE_REDIS: redis } = env
-  if (!kafka && !redis) return 'embedded'
-  if (kafka && (redis || !looksUp)) return 'real'
-  if (kafka)
+  const { SLUICE_KAFKA: kafka, SLUICE_REDIS: redis, SLUICE_STATE: state } = env
+  if (!kafka && !redis && !state) return 'embedded'
+  if (!kafka) {
+    const named = redis ? 'SLUICE_REDIS' : 'SLUICE_STATE'
+    return { problem: `${named} is set, and SLUICE_KAFKA is not: set both, or none for stores in memory.` }
+  }
+  if (looksUp && !redis)
     return { problem: 'SLUICE_KAFKA is set, and the look-ups need SLUICE_REDIS as well: set both, or none for stores in memory.' }
-  return { problem: 'SLUICE_REDIS is set, and SLUICE_KAFKA is not: set both, or none for stores in memory.' }
+  if (hasState && !redis && !state)
+    return {
+      problem:
+        'SLUICE_KAFKA is set, and state needs SLUICE_REDIS or SLUICE_STATE as well: set one of them, or none for stores in memory.',
+    }
+  return 'real'
 }
 
 /** Writes the function below `.sluice/` and gives its handler, as serverless.yml would name it. */

@@ -22,17 +22,20 @@ export interface PermissionOptions {
   readonly secretKey?: unknown
   /** ARN of the secret with the authority of the brokers' certificates, for the mapping. */
   readonly authority?: unknown
+  /** The table of DynamoDB that holds its state. */
+  readonly stateTable?: string
   /** Whether X-Ray may be told. */
   readonly tracing?: boolean
 }
 
 export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
-  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey, authority, tracing } = options
+  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey, authority, stateTable, tracing } = options
   const secrets = [secret, authority].filter(arn => arn !== undefined)
   const tables = lookupTables(scenario)
   return [
     ...(cluster === undefined ? [] : kafkaStatements(scenario, cluster, settings, deadLetterTopic)),
     ...(tables.length === 0 ? [] : [allow('Items', ['dynamodb:BatchGetItem'], tables.map(tableArn))]),
+    ...(stateTable === undefined ? [] : [allow('State', stateActions, [tableArn(stateTable)])]),
     // For mapping and function alike.
     ...(secrets.length === 0 ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], secrets)]),
     ...(secretKey === undefined ? [] : [allow('SecretKey', ['kms:Decrypt'], [secretKey])]),
@@ -58,6 +61,9 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
     ...(tracing ? [allow('Tracing', ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')] : []),
   ]
 }
+
+/** Nothing is deleted: what has expired is DynamoDB's to remove. */
+const stateActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']
 
 function kafkaStatements(
   scenario: Scenario,

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import type { Bundle } from '../lib/compiler/bundle.ts'
-import { type KeyValueScheme, keyValueSchemeOf } from '../lib/compiler/key-value.ts'
+import { type KeyValueScheme, keyValueSchemeOf, type StateScheme, stateTableOf } from '../lib/compiler/key-value.ts'
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
@@ -37,6 +37,15 @@ import { nestedStack, observabilityTemplate, templateKey } from './observability
 import { statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
 import { type SluiceSettings, settingsSchema } from './settings.ts'
+import {
+  hasState,
+  stateProblems,
+  stateScheme,
+  stateSettingsProblems,
+  stateTableId,
+  stateTableOfFunction,
+  stateTableResource,
+} from './state-store.ts'
 import { zip } from './zip.ts'
 
 /** The part of Serverless that is used here; it has no types of its own. */
@@ -128,9 +137,7 @@ export default class SluicePlugin {
   }
 
   #discover(): readonly ScenarioFile[] {
-    const { scenarios, errors, warnings } = discoverScenarios(this.#serverless.serviceDir, {
-      colors: process.stderr.isTTY === true,
-    })
+    const { scenarios, errors, warnings } = discoverScenarios(this.#serverless.serviceDir, { colors: isTerminal })
     for (const warning of warnings) this.#utilities.log.warning(warning)
     if (errors.length === 0) return scenarios
     const told = `Scenarios have errors:\n\n${errors.join('\n')}`
@@ -175,12 +182,14 @@ export default class SluicePlugin {
     if (this.#isLocalInvocation) return
     const settings = this.#serverless.configurationInput.sluice
     if (settings === undefined) return
+    if (settings.redisCluster === true) this.#checkForCluster()
     for (const { scenario } of this.#scenarios) {
       const lambda = this.#serverless.service.getFunction(scenario.name)
       lambda.environment = {
         SLUICE_KAFKA: settings.bootstrapServers,
         ...kafkaEnvironment(settings),
-        ...(storesOf(scenario).includes('redis') && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
+        ...(needsRedis(scenario, settings) && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
+        ...(hasState(scenario) && settings.state !== undefined && { SLUICE_STATE: settings.state }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
         ...(tellsPartitionsApart(scenario) && { SLUICE_PARTIAL_RESPONSE: 'on' }),
         ...tellingEnvironment(settings),
@@ -189,6 +198,13 @@ export default class SluicePlugin {
       if (settings.tracing) lambda.tracing ??= 'Active'
       if (settings.vpc !== undefined) lambda.vpc ??= structuredClone(settings.vpc)
     }
+  }
+
+  /** Once more, since a variable that says so is known only now. */
+  #checkForCluster(): void {
+    if (afterDeploy.has(this.#serverless.processedInput.commands[0] ?? '')) return
+    const { errors } = discoverScenarios(this.#serverless.serviceDir, { colors: isTerminal, redisCluster: true })
+    if (errors.length > 0) throw this.#error(`Scenarios have errors:\n\n${errors.join('\n')}`, 'SLUICE_SCENARIO')
   }
 
   async #buildAll(): Promise<void> {
@@ -240,7 +256,11 @@ export default class SluicePlugin {
     // esbuild and the compiler cost 50 ms, which `print` and `info` need not pay.
     const { bundleScenario } = await import('../lib/compiler/bundle.ts')
     try {
-      return await bundleScenario(join(this.#serverless.serviceDir, file), { stores, ...this.#keyValueScheme(scenario) })
+      return await bundleScenario(join(this.#serverless.serviceDir, file), {
+        stores,
+        ...this.#keyValueScheme(scenario),
+        ...this.#stateScheme(scenario),
+      })
     } catch (error) {
       throw this.#error(
         `Cannot build "${scenario.name}": ${error instanceof Error ? error.message : inspect(error)}`,
@@ -259,6 +279,16 @@ export default class SluicePlugin {
     return keyValueScheme === undefined ? {} : { keyValueScheme }
   }
 
+  #stateScheme(scenario: Scenario): { readonly stateScheme?: StateScheme } {
+    if (!hasState(scenario)) return {}
+    const scheme = stateScheme(this.#isLocalInvocation ? process.env : this.#environmentOf(scenario))
+    return scheme === undefined ? {} : { stateScheme: scheme }
+  }
+
+  #environmentOf({ name }: Scenario): Readonly<Record<string, unknown>> {
+    return this.#serverless.service.getFunction(name).environment ?? {}
+  }
+
   #addResources(): void {
     const { Resources } = this.#serverless.service.provider.compiledCloudFormationTemplate
     const settings = this.#serverless.configurationInput.sluice
@@ -270,16 +300,21 @@ export default class SluicePlugin {
     }
     const mappings = new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)]))
     const shared = [
-      ...(settings === undefined ? [] : accessProblems(settings)),
+      ...(settings === undefined ? [] : [...accessProblems(settings), ...stateSettingsProblems(settings)]),
       ...sharedGroups(mappings),
       ...pollerGroupProblems([...mappings.values()]),
     ]
     if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
     for (const warning of settings === undefined ? [] : accessWarnings(settings)) this.#utilities.log.warning(`${warning}.`)
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
-    if (settings !== undefined) Object.assign(Resources, this.#observability(settings))
+    if (settings !== undefined) Object.assign(Resources, this.#stateTable(settings), this.#observability(settings))
     const problems = templateProblems({ Resources })
     if (problems.length > 0) throw this.#error(problems.join('\n'), 'SLUICE_TEMPLATE')
+  }
+
+  #stateTable({ state, createStateTable }: SluiceSettings): Readonly<Record<string, object>> {
+    const table = createStateTable && this.#scenarios.some(({ scenario }) => hasState(scenario)) && stateTableOf(state)
+    return table ? { [stateTableId]: stateTableResource(table) } : {}
   }
 
   #observability(settings: SluiceSettings): Readonly<Record<string, object>> {
@@ -338,7 +373,14 @@ export default class SluicePlugin {
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
-    this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
+    const environment = lambda.environment ?? {}
+    this.#refuseWhatCannotRun(
+      [
+        ...functionProblems(storesOf(scenario).includes('redis'), lambda, settings),
+        ...stateProblems(scenario, environment, settings),
+      ],
+      file,
+    )
     const mapping = this.#mappingOf(scenario, settings)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
@@ -349,6 +391,7 @@ export default class SluicePlugin {
       this.#utilities.log.warning(`${file}: ${warning}.`)
     }
     const isSelfManaged = clusterKind(settings) === 'self-managed'
+    const stateTable = stateTableOfFunction(scenario, environment)
     const roleId = roleIdOf(naming, scenario.name)
     const ownRole = lambda.role === roleId
     const statements = statementsOf(scenario, {
@@ -359,13 +402,20 @@ export default class SluicePlugin {
       secret: settings.kafka?.secret,
       secretKey: settings.kafka?.secretKey,
       authority: settings.kafka?.authority,
+      ...(stateTable !== undefined && { stateTable }),
       tracing: settings.tracing === true,
     })
     this.#refuseWhatCannotRun(policyProblems(statements), file)
     const place = {
       source: mappingSource(settings),
       functionId: naming.getLambdaLogicalId(scenario.name),
-      dependsOn: ownRole ? [roleId] : [],
+      dependsOn: [
+        ...(ownRole ? [roleId] : []),
+        // Before the first batch.
+        ...(settings.createStateTable && stateTable !== undefined && stateTable === stateTableOf(settings.state)
+          ? [stateTableId]
+          : []),
+      ],
       access: mappingAccess(settings),
     }
     return {
@@ -410,7 +460,10 @@ export default class SluicePlugin {
     const scenarioFile = this.#scenarios.find(({ scenario }) => scenario.name === this.#options.function)
     if (scenarioFile === undefined) return
     const { name } = scenarioFile.scenario
-    const stores = storesForInvocation(process.env, storesOf(scenarioFile.scenario).includes('redis'))
+    const stores = storesForInvocation(process.env, {
+      looksUp: storesOf(scenarioFile.scenario).includes('redis'),
+      hasState: hasState(scenarioFile.scenario),
+    })
     if (typeof stores === 'object') throw this.#error(stores.problem, 'SLUICE_STORES')
     const { serviceDir } = this.#serverless
     const lookups = join(serviceDir, 'events', `${name}.lookups.json`)
@@ -435,6 +488,13 @@ export default class SluicePlugin {
     return new this.#serverless.classes.Error(message, code)
   }
 }
+
+/** For look-ups, or for the state that has no store of its own. */
+function needsRedis(scenario: Scenario, { state }: SluiceSettings): boolean {
+  return storesOf(scenario).includes('redis') || (hasState(scenario) && state === undefined)
+}
+
+const isTerminal = process.stderr.isTTY === true
 
 function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: SluiceSettings): readonly string[] {
   const problems: string[] = []

@@ -18,15 +18,20 @@ export interface Discovery {
   readonly warnings: readonly string[]
 }
 
-export function discoverScenarios(serviceFolder: string, options: { readonly colors: boolean }): Discovery {
+export interface DiscoveryOptions {
+  readonly colors: boolean
+  /** State is in a Redis Cluster. */
+  readonly redisCluster?: boolean
+}
+
+export function discoverScenarios(serviceFolder: string, options: DiscoveryOptions): Discovery {
   const scenarios: ScenarioFile[] = []
   const errors: string[] = []
   const warnings: string[] = []
   for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
     const text = readFileSync(join(serviceFolder, file), 'utf8')
     const readFile = (named: string): string => readFileSync(join(serviceFolder, dirname(file), named), 'utf8')
-    const redisCluster = process.env['SLUICE_REDIS_CLUSTER'] === 'true'
-    const { scenario, diagnostics } = checkScenario(file, text, { redisCluster, readFile })
+    const { scenario, diagnostics } = checkScenario(file, text, { redisCluster: options.redisCluster === true, readFile })
     for (const diagnostic of diagnostics) {
       if (diagnostic.severity === 'hint') continue
       const rendered = renderDiagnostic(diagnostic, text, options)

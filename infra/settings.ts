@@ -26,6 +26,12 @@ export interface SluiceSettings {
   readonly redis?: unknown
   /** Where CloudFormation alone knows the URL of `redis`: its scheme, for which the functions are built. Default: that of the URL, or `redis`. */
   readonly redisScheme?: KeyValueScheme
+  /** Where state is kept, if not with the look-ups: `redis://…`, `rediss://…`, `dynamodb://TABLE`. */
+  readonly state?: unknown
+  /** The table of `state` is made with the stack, and stays when the stack is removed. */
+  readonly createStateTable?: boolean
+  /** The Redis of state is a cluster: caps that are asked together need one hash tag, which is checked then. */
+  readonly redisCluster?: boolean
   readonly deadLetterTopic?: string
   /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
   readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
@@ -54,6 +60,9 @@ export const settingsSchema = {
     kafkaVersion: { type: 'string', pattern: '^[0-9]+\\.[0-9]+' },
     redisScheme: { enum: Object.keys(keyValueClients) },
     redis: intrinsicOr({ pattern: '^(rediss?|upstash\\+https?|ignites?)://.+$' }),
+    state: intrinsicOr({ pattern: '^(rediss?://.+|dynamodb://[a-zA-Z0-9._-]{3,255})$' }),
+    createStateTable: { type: 'boolean' },
+    redisCluster: { type: 'boolean' },
     kafka: {
       type: 'object',
       properties: {

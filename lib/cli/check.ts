@@ -12,6 +12,7 @@ import {
 } from '../scenario/diagnostics.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
 import { allScenarios, allSharedFiles, openScenario, type ScenarioFile } from './scenario-file.ts'
+import { isRedisCluster } from './service-settings.ts'
 
 export const command: Command = {
   summary: 'Checks scenarios: names, types, tables, examples',
@@ -54,7 +55,7 @@ function checkFiles(files: readonly ScenarioFile[], input: Input, terminal: Term
   const format = input.flags.get('format') ?? 'text'
   const strict = input.flags.has('strict')
   // Only who runs the store knows; a function finds it out when it first writes (runtime/errors.ts has the same id).
-  const redisCluster = terminal.environment['SLUICE_REDIS_CLUSTER'] === 'true'
+  const redisCluster = isRedisCluster(terminal.environment)
   const count: Record<Severity, number> = { error: 0, warning: 0, hint: 0 }
   // What is wrong with a shared file is told once, however many scenarios use it.
   const told = new Set<string>()

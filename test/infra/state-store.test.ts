@@ -1,5 +1,8 @@
 // Where a deployed function keeps state: what its bundle holds, and what its environment makes of it.
 import { expect, test } from 'vitest'
+import { storesForInvocation } from '../../infra/local-invocation.ts'
+import type { SluiceSettings } from '../../infra/settings.ts'
+import { stateProblems, stateSettingsProblems, stateTableId, stateTableResource } from '../../infra/state-store.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
 import { interpretedPlan } from '../../lib/compiler/interpreted.ts'
 import { stateSchemeOf, stateTableOf } from '../../lib/compiler/key-value.ts'
@@ -10,6 +13,7 @@ import { connectRedisStateStore } from '../../lib/connectors/state-redis.ts'
 import { realWorld } from '../../lib/connectors/world.ts'
 import { createHandler } from '../../lib/runtime/handler.ts'
 import { checkScenario } from '../../lib/scenario/check.ts'
+import { templateProblems } from './template-schema.ts'
 
 const { scenario } = checkScenario(
   'functions/visits.yml',
@@ -69,4 +73,77 @@ test.each([
   ['ignite://host:10800/CACHE', undefined, undefined],
 ])('%s: by its scheme %s, table %s', (url, scheme, table) => {
   expect([stateSchemeOf(url), stateTableOf(url)]).toEqual([scheme, table])
+})
+
+const settings: SluiceSettings = { cluster: 'self-managed', bootstrapServers: 'b:9092' }
+test.each<[string, Readonly<Record<string, unknown>>, Partial<SluiceSettings>, readonly string[]]>([
+  ['Redis of the look-ups', { SLUICE_REDIS: 'rediss://cache:6379' }, {}, []],
+  ['a Redis of its own', { SLUICE_REDIS: 'ignite://host:10800/C', SLUICE_STATE: 'redis://state:6379' }, {}, []],
+  ['a table', { SLUICE_REDIS: 'upstash+https://:t@host', SLUICE_STATE: 'dynamodb://sluice-state' }, {}, []],
+  ['what CloudFormation alone knows', { SLUICE_REDIS: { 'Fn::ImportValue': 'cache' } }, {}, []],
+  ['nothing', {}, {}, ['it has state, and serverless.yml names no store: set "redis" or "state" under "sluice"']],
+  [
+    'Upstash',
+    { SLUICE_REDIS: 'upstash+https://:t@host' },
+    {},
+    [
+      'it has state, and the store of look-ups, upstash+https, does not keep it: set "state" under "sluice" to redis://…, rediss://… or dynamodb://TABLE',
+    ],
+  ],
+  [
+    'Ignite that CloudFormation alone knows',
+    { SLUICE_REDIS: { Ref: 'Url' } },
+    { redisScheme: 'ignite' },
+    [
+      'it has state, and the store of look-ups, ignite, does not keep it: set "state" under "sluice" to redis://…, rediss://… or dynamodb://TABLE',
+    ],
+  ],
+])('state in %s', (_, environment, more, problems) => {
+  expect(stateProblems(scenario!, environment, { ...settings, ...more })).toEqual(problems)
+})
+
+test('settings that contradict each other are refused', () => {
+  expect(stateSettingsProblems({ ...settings, state: 'redis://a:1', createStateTable: true })).toEqual([
+    '"createStateTable" under "sluice" needs the name of the table: set "state" to dynamodb://TABLE',
+  ])
+  expect(stateSettingsProblems({ ...settings, state: 'dynamodb://table', redisCluster: true })).toEqual([
+    '"redisCluster" under "sluice" is about state, which is in DynamoDB: remove one of "redisCluster" and "state"',
+  ])
+  expect(stateSettingsProblems({ ...settings, state: 'dynamodb://table', createStateTable: true })).toEqual([])
+})
+
+test('the table has the key and the time to live that the function writes', () => {
+  const template = { Resources: { [stateTableId]: stateTableResource('sluice-state') } }
+  expect(templateProblems(template)).toEqual([])
+  expect(template.Resources[stateTableId]).toMatchObject({
+    DeletionPolicy: 'Retain',
+    Properties: {
+      TableName: 'sluice-state',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+    },
+  })
+})
+
+test.each<[string, Readonly<Record<string, string>>, { readonly looksUp: boolean; readonly hasState: boolean }, unknown]>([
+  ['nothing is set', {}, { looksUp: true, hasState: true }, 'embedded'],
+  ['Kafka alone, and nothing is needed beside it', { SLUICE_KAFKA: 'b' }, { looksUp: false, hasState: false }, 'real'],
+  ['Kafka and a store of state', { SLUICE_KAFKA: 'b', SLUICE_STATE: 's' }, { looksUp: false, hasState: true }, 'real'],
+  [
+    'Kafka alone, and there is state',
+    { SLUICE_KAFKA: 'b' },
+    { looksUp: false, hasState: true },
+    {
+      problem:
+        'SLUICE_KAFKA is set, and state needs SLUICE_REDIS or SLUICE_STATE as well: set one of them, or none for stores in memory.',
+    },
+  ],
+  [
+    'a store of state alone',
+    { SLUICE_STATE: 's' },
+    { looksUp: false, hasState: true },
+    { problem: 'SLUICE_STATE is set, and SLUICE_KAFKA is not: set both, or none for stores in memory.' },
+  ],
+])('invoke local where %s', (_, env, needs, stores) => {
+  expect(storesForInvocation(env, needs)).toEqual(stores)
 })

@@ -1,0 +1,18 @@
+// What commands take from serverless.yml. Variables in it (`${param:…}`) are Serverless' to resolve: here only what is written out counts.
+import { existsSync, readFileSync } from 'node:fs'
+import { parseDocument } from 'yaml'
+
+/** Whether state is in a Redis Cluster, which only those know who run the store. The environment says it where there is no serverless.yml. */
+export function isRedisCluster(environment: Readonly<Record<string, string | undefined>>): boolean {
+  const said = environment['SLUICE_REDIS_CLUSTER']
+  return said === undefined ? blockOf('serverless.yml')['redisCluster'] === true : said === 'true'
+}
+
+/** The block `sluice`; empty where there is none. What is wrong with the file is told by Serverless. */
+function blockOf(file: string): Readonly<Record<string, unknown>> {
+  if (!existsSync(file)) return {}
+  // Tags of CloudFormation (!Ref) are no concern of ours.
+  const document = parseDocument(readFileSync(file, 'utf8'), { logLevel: 'silent' })
+  const service = document.errors.length > 0 ? undefined : (document.toJS() as { sluice?: unknown } | null)
+  return typeof service?.sluice === 'object' && service.sluice !== null ? (service.sluice as Record<string, unknown>) : {}
+}
