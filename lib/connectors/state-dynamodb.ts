@@ -86,6 +86,7 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
           return {
             token,
             last: last === undefined ? undefined : BigInt(last),
+            position: positionOf(before),
             signature: before?.['signature']?.S,
             leftovers: new Map(leftovers),
             caps: new Map(caps.map(([key, until]) => [key, BigInt(until)])),
@@ -93,6 +94,23 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
         }
       }),
     holds: (lock, token, deadline) => timed(deadline, 1, async signal => (await get(lockName(lock), signal))?.['v']?.S === token),
+    acknowledge: (acknowledgements, deadline) =>
+      timed(deadline, acknowledgements.length, signal =>
+        inTurn(
+          acknowledgements.map(({ lock, token, position }) => () => {
+            const update = new UpdateItemCommand({
+              TableName: table,
+              Key: { id: { S: lockName(lock) } },
+              UpdateExpression: 'SET pos = :pos',
+              ConditionExpression: 'v = :token',
+              ExpressionAttributeValues: { ':pos': { N: `${position}` }, ':token': { S: token } },
+            })
+            return when(update, signal)
+          }),
+          callLimit,
+        ),
+      ),
+    position: (lock, deadline) => timed(deadline, 1, async signal => positionOf(await get(lockName(lock), signal))),
     write: (writes, deadline) =>
       timed(deadline, writes.length, signal =>
         inTurn(
@@ -272,6 +290,11 @@ function itemOf(found: Attributes | undefined): StateItem | undefined {
   const [at, tp] = [found?.['at']?.N, found?.['tp']?.S]
   if (at === undefined || tp === undefined) return undefined
   return { base: found?.['base']?.S ?? null, head: found?.['head']?.S ?? null, at: BigInt(at), tp }
+}
+
+function positionOf(lock: Attributes | undefined): bigint | undefined {
+  const position = lock?.['pos']?.N
+  return position === undefined ? undefined : BigInt(position)
 }
 
 type StoredPlace = readonly [number: string, timeMs: number, units: string, used: string, member: string | null]

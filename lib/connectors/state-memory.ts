@@ -16,6 +16,7 @@ export interface MemoryState extends StatePort {
 export interface MemoryLock {
   readonly token: string
   readonly last: bigint | undefined
+  readonly position: bigint | undefined
   readonly signature: string | undefined
   readonly keys: readonly string[]
   readonly caps: ReadonlyMap<string, bigint>
@@ -36,16 +37,31 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
       const name = lockName(lock)
       const before = locks.get(name)
       const token = `${++claims}`
-      const held = { last: before?.last, signature: before?.signature, keys: before?.keys ?? [], caps: before?.caps ?? new Map() }
+      const held = {
+        last: before?.last,
+        position: before?.position,
+        signature: before?.signature,
+        keys: before?.keys ?? [],
+        caps: before?.caps ?? new Map<string, bigint>(),
+      }
       locks.set(name, { token, ...held })
       const leftovers = held.keys.flatMap(key => {
         const item = items.get(key)
         return item === undefined || item.tp !== tpOf(lock) ? [] : [[key, item] as const]
       })
-      return { token, last: held.last, signature: held.signature, leftovers: new Map(leftovers), caps: new Map(held.caps) }
+      const { last, position, signature } = held
+      return { token, last, position, signature, leftovers: new Map(leftovers), caps: new Map(held.caps) }
     },
     holds: async (lock, token) => locks.get(lockName(lock))?.token === token,
     write: async writes => writes.map(writeOne),
+    acknowledge: async acknowledgements =>
+      acknowledgements.map(({ lock, token, position }) => {
+        const held = locks.get(lockName(lock))
+        if (held?.token !== token) return false
+        locks.set(lockName(lock), { ...held, position })
+        return true
+      }),
+    position: async lock => locks.get(lockName(lock))?.position,
     close: async () => undefined,
   }
 
@@ -67,7 +83,8 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
 
   function writeOne(write: StateWrite): StateOutcome {
     const { lock, token, signature, last, changed } = write
-    if (locks.get(lockName(lock))?.token !== token) return { kind: 'stale' }
+    const held = locks.get(lockName(lock))
+    if (held?.token !== token) return { kind: 'stale' }
     const tp = tpOf(lock)
     for (const item of write.items) if (itemProblem(items.get(item.key), item, tp)) return { kind: 'moved', key: item.key }
     for (const { key, base, head, at } of write.items) items.set(key, { base, head, at, tp })
@@ -85,7 +102,7 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
       if (expiresMs === undefined) unusedAfterMs.delete(key)
       else unusedAfterMs.set(key, now + expiresMs)
     }
-    locks.set(lockName(lock), { token, last, signature, keys: changed, caps: untils(write) })
+    locks.set(lockName(lock), { ...held, last, signature, keys: changed, caps: untils(write) })
     return { kind: 'written', answers }
   }
 }

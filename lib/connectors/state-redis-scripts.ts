@@ -4,9 +4,9 @@
 import { createHash } from 'node:crypto'
 import type { Script } from './redis/commands.ts'
 
-/** KEYS: lock. ARGV: nonce, now in ms, whether the keys' items are in reach. Gives token, last, signature, keys, caps, items. */
+/** KEYS: lock. ARGV: nonce, now in ms, whether the keys' items are in reach. Gives token, last, signature, keys, caps, items, position. */
 export const claimScript = scriptOf(`
-local found = redis.call('HMGET', KEYS[1], 'v', 'last', 'signature', 'keys', 'caps')
+local found = redis.call('HMGET', KEYS[1], 'v', 'last', 'signature', 'keys', 'caps', 'pos')
 -- The clock makes a token that is higher than all before, also where the store has lost them.
 local counter = tonumber(ARGV[2])
 local before = found[1] and tonumber(string.match(found[1], '^%d+'))
@@ -19,7 +19,7 @@ if ARGV[3] == '1' and found[4] then
     items[i] = redis.call('HMGET', key, 'base', 'head', 'at', 'tp')
   end
 end
-return { token, found[2], found[3], found[4], found[5], items }
+return { token, found[2], found[3], found[4], found[5], items, found[6] }
 `)
 
 const items = `
@@ -244,6 +244,13 @@ return { 'written', answers }
 export const lockScript = scriptOf(`
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'last', ARGV[2], 'signature', ARGV[3], 'keys', ARGV[4], 'caps', ARGV[5])
+return 1
+`)
+
+/** At-least-once. KEYS: lock. ARGV: token, position. */
+export const acknowledgeScript = scriptOf(`
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'pos', ARGV[2])
 return 1
 `)
 

@@ -23,7 +23,7 @@ import { slotOf } from './redis/slots.ts'
 import { connectRedis } from './redis.ts'
 import { type CapGroup, capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, untilAfter } from './state-places.ts'
-import { capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
+import { acknowledgeScript, capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
 
 export interface RedisStateConfig {
   /** redis://[[user]:password@]host[:port][/database] or rediss://…; a cluster's is that of any of its nodes. */
@@ -56,19 +56,21 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       isCluster ??= await examine(deadline)
       const call = scriptCall(claimScript, [lockName(lock)], [randomUUID().slice(0, 8), nowMs(), isCluster ? '0' : '1'])
       const [reply] = await ask([call], deadline)
-      const [token, last, signature, keysText, capsText, found] = reply as readonly [
+      const [token, last, signature, keysText, capsText, found, position] = reply as readonly [
         string,
         Text,
         Text,
         Text,
         Text,
         readonly Fields[],
+        Text,
       ]
       const keys = keysText === null ? [] : (JSON.parse(keysText) as readonly string[])
       const fields = isCluster ? await ask(keys.map(readItem), deadline) : found
       return {
         token,
         last: last === null ? undefined : BigInt(last),
+        position: position === null ? undefined : BigInt(position),
         signature: signature ?? undefined,
         leftovers: leftoversOf(lock, keys, fields as readonly Fields[]),
         caps: capsText === null ? new Map() : untilsOf(capsText),
@@ -77,6 +79,16 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     async holds(lock, token, deadline) {
       const [held] = await ask([{ text: encode('HGET', lockName(lock), 'v'), key: lockName(lock) }], deadline)
       return held === token
+    },
+    async acknowledge(acknowledgements, deadline) {
+      const calls = acknowledgements.map(({ lock, token, position }) =>
+        scriptCall(acknowledgeScript, [lockName(lock)], [token, position]),
+      )
+      return (await ask(calls, deadline)).map(reply => reply === 1)
+    },
+    async position(lock, deadline) {
+      const [found] = await ask([{ text: encode('HGET', lockName(lock), 'pos'), key: lockName(lock) }], deadline)
+      return typeof found === 'string' ? BigInt(found) : undefined
     },
     async write(writes, deadline) {
       isCluster ??= await examine(deadline)

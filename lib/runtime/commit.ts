@@ -82,7 +82,7 @@ export class Commit {
       { group: groupOf(this.#plan), progress: partition, nextOffset, records },
       deadline,
     )
-    // At least once nothing is skipped: what comes again is asked for again, as by somebody who reset the mapping.
+    // At least once nothing is skipped: what comes again is asked for again, as by somebody who reset the mapping. With state the lock has it.
     const position = this.#plan.delivery === 'exactly-once' ? nextOffset : undefined
     if (reusable) this.#claims.set(idOf(partition), { session: claim.session, position })
   }

@@ -51,7 +51,7 @@ export const runtimeErrors = {
   },
   'state-moved': {
     retry: 'batch',
-    text: '{scenario}: {key} was last written by {other}, which has not committed it yet, and is now needed by {partition}. Nothing of it was written, the batch comes again. Expected after partitions were added; if it repeats, keep a key in one partition.',
+    text: '{scenario}: a key of state "{entry}" was last written by another partition, which has not committed it yet, and is now needed by {partition}. Nothing of {partition} was emitted, its batch comes again. Expected after partitions were added; if it repeats, let the producer keep a key in one partition.',
   },
   'generation-needed': {
     retry: 'never',

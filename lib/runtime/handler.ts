@@ -25,7 +25,15 @@ import {
   type TopicPartition,
   type TransactionPort,
 } from './ports.ts'
-import { answeringOnce, type Corrections, StateAttempt, StateClaims, type StatePartition, withStateKeys } from './state.ts'
+import {
+  answeringOnce,
+  type Corrections,
+  entryOf,
+  StateAttempt,
+  StateClaims,
+  type StatePartition,
+  withStateKeys,
+} from './state.ts'
 
 /** What the function is connected to. */
 export interface World {
@@ -153,9 +161,12 @@ async function decideAndCommit(open: readonly Work[], invocation: Invocation): P
     throw error
   }
   // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
-  const outcomes = await Promise.allSettled(claims.map(claim => write(claim, decided, invocation)))
+  const emitted = await Promise.allSettled(claims.map(claim => write(claim, decided, invocation)))
+  const outcomes = await acknowledge(claims, decided, emitted, invocation)
   return {
-    again: outcomes.flatMap(outcome => (outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : [])),
+    again: outcomes.flatMap(outcome =>
+      outcome.status === 'fulfilled' && typeof outcome.value === 'object' ? [outcome.value] : [],
+    ),
     failures: outcomes.flatMap((outcome, c) =>
       outcome.status === 'rejected' ? [{ batch: claims[c]!.batch, error: outcome.reason as unknown }] : [],
     ),
@@ -180,7 +191,8 @@ async function claimTodo(work: Work, invocation: Invocation): Promise<ClaimedWor
   const firstOffset = BigInt(batch.records[0]!.offset)
   // A metric and no alarm: filters, compaction and transaction markers leave gaps as well.
   if (position !== undefined && position < firstOffset) world.metrics?.count('gap', Number(firstOffset - position))
-  if (position === undefined && plan.delivery === 'exactly-once') await tellMidway(partition, firstOffset, invocation)
+  if (position === undefined && (plan.delivery === 'exactly-once' || plan.state !== undefined))
+    await tellMidway(partition, firstOffset, invocation)
   // Offsets ascend, so that usually a look at the first one is enough.
   const isNew = (record: SourceRecord) => position === undefined || BigInt(record.offset) >= position
   const records = isNew(batch.records[0]!) ? batch.records : batch.records.filter(isNew)
@@ -226,7 +238,9 @@ async function claimPartition(partition: TopicPartition, { commit, state, deadli
       commit.forget(partition)
       await state.claim(partition, deadline)
     }
-    const claim = await commit.claim(partition, deadline)
+    const session = await commit.claim(partition, deadline)
+    // At least once Kafka keeps no position of ours: it stands in the lock.
+    const claim = plan.delivery === 'exactly-once' ? session : { ...session, position: state.held(partition).position }
     if (await state.isComplete(partition, claim.position, deadline)) return claim
     commit.forget(partition)
   }
@@ -285,7 +299,9 @@ async function decideOnce(
       case 'fetch': {
         const share = shareOf(deadline, stagesLeft--)
         await enrich(columns, plan.lookups, step.lookups, stores, share, lookups.memory, world.metrics)
-        await attempt?.opened(step.lookups, partition => commit.readPosition(partition, deadline))
+        await attempt?.opened(step.lookups, partition =>
+          (plan.delivery === 'exactly-once' ? commit : state!).readPosition(partition, deadline),
+        )
         break
       }
       case 'settle':
@@ -360,24 +376,22 @@ function stopAboveShare(emissions: readonly Emission[], plan: Plan): void {
   })
 }
 
-/** Commits one partition. Gives it back if a newer owner took it, or an output did not fit: then it is decided once more. */
-async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocation): Promise<Work | undefined> {
+/** What became of a partition; work is to be decided once more: a newer owner took it, or an output did not fit. */
+type Written = Work | 'nothing to do' | 'emitted' | 'done'
+
+/** Commits one partition. At least once with state its outputs are there then, and count when they are acknowledged. */
+async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocation): Promise<Written> {
   const { batch, partition, claim, nextOffset, tooLarge, rounds } = claimed
-  if (nextOffset === claim.position) return undefined
-  const { emissions, attempt } = decided
-  const own = emissions.filter(({ record }) => record.partition === partition.partition && record.topic === partition.topic)
+  if (nextOffset === claim.position) return 'nothing to do'
+  const { attempt } = decided
+  const own = emissionsOf(claimed, decided)
   const outputs = own.flatMap(emission => emission.outputs)
   try {
-    assertRemembered(attempt?.outcomeOf(partition), partition, invocation.plan)
+    assertRemembered(attempt?.outcomeOf(partition), partition, invocation)
     await invocation.commit.write(partition, claim, outputs, nextOffset, invocation.deadline)
-    attempt?.committed(partition)
   } catch (error) {
     forgetState(batch, invocation)
-    if (error instanceof Fenced) {
-      invocation.world.metrics?.count('fenced', 1)
-      if (rounds + 1 >= fencedRounds) throw fencedForGood(invocation.plan, partition, error)
-      return { batch, tooLarge, rounds: rounds + 1 }
-    }
+    if (error instanceof Fenced) return fencedOnceMore(claimed, error, invocation)
     if (error instanceof RecordTooLarge) {
       const culprit = own.find(emission => emission.outputs.includes(outputs[error.recordIndex]!))!
       const before = tooLarge.get(culprit.record)
@@ -388,20 +402,82 @@ async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: In
     }
     throw error
   }
-  report(own, invocation)
-  return undefined
+  if (attempt !== undefined && invocation.plan.delivery === 'at-least-once') return 'emitted'
+  finish(claimed, decided, invocation)
+  return 'done'
+}
+
+/**
+ * At least once with state: our position is written to the locks, for all partitions at once. Delivered again before that, outputs are emitted
+ * as copies, from the values that counted the first time; after that, not at all. One round trip, and nothing to do in other scenarios.
+ */
+async function acknowledge(
+  claims: readonly ClaimedWork[],
+  decided: DecidedBatch,
+  emitted: readonly PromiseSettledResult<Written>[],
+  invocation: Invocation,
+): Promise<readonly PromiseSettledResult<Written>[]> {
+  const waiting = claims.filter((_, c) => {
+    const outcome = emitted[c]!
+    return outcome.status === 'fulfilled' && outcome.value === 'emitted'
+  })
+  if (waiting.length === 0) return emitted
+  const [answer] = await Promise.allSettled([invocation.state!.acknowledge(waiting, invocation.deadline)])
+  const settled = waiting.map(async (claimed, w) => {
+    try {
+      if (answer.status === 'rejected') throw answer.reason
+      if (!answer.value[w]) throw new Fenced('', 0, 'the lock of its state was claimed')
+    } catch (error) {
+      forgetState(claimed.batch, invocation)
+      if (error instanceof Fenced) return fencedOnceMore(claimed, error, invocation)
+      throw error
+    }
+    finish(claimed, decided, invocation)
+    return 'done'
+  })
+  const acknowledged = await Promise.allSettled<Written>(settled)
+  return claims.map((claimed, c) => acknowledged[waiting.indexOf(claimed)] ?? emitted[c]!)
+}
+
+function fencedOnceMore({ batch, partition, tooLarge, rounds }: ClaimedWork, error: Fenced, { plan, world }: Invocation): Work {
+  world.metrics?.count('fenced', 1)
+  if (rounds + 1 >= fencedRounds) throw fencedForGood(plan, partition, error)
+  return { batch, tooLarge, rounds: rounds + 1 }
+}
+
+/** After the commit: nothing of it comes again. */
+function finish(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocation): void {
+  const { partition, nextOffset } = claimed
+  decided.attempt?.committed(partition, nextOffset)
+  tellTakenOver(decided.attempt, partition, invocation)
+  report(emissionsOf(claimed, decided), invocation)
+}
+
+function emissionsOf({ partition }: ClaimedWork, { emissions }: DecidedBatch): readonly Emission[] {
+  return emissions.filter(({ record }) => record.partition === partition.partition && record.topic === partition.topic)
 }
 
 /** Throws Fenced where another invocation has claimed the state's lock. */
-function assertRemembered(outcome: StateOutcome | undefined, partition: TopicPartition, plan: Plan): void {
+function assertRemembered(outcome: StateOutcome | undefined, partition: TopicPartition, { plan, world }: Invocation): void {
   if (outcome === undefined || outcome.kind === 'written') return
   if (outcome.kind === 'stale') throw new Fenced('', 0, 'the lock of its state was claimed')
+  world.metrics?.count('state.moved', 1)
   throw runtimeError('state-moved', {
     scenario: plan.scenario,
-    key: outcome.key,
-    other: 'another partition',
+    entry: entryOf(outcome.key),
     partition: `${partition.topic}-${partition.partition}`,
   })
+}
+
+/** Right, and slow: expected once per key after partitions were added. */
+function tellTakenOver(attempt: StateAttempt | undefined, partition: TopicPartition, { plan, world }: Invocation): void {
+  for (const [entry, keyCount] of attempt?.takenOver(partition) ?? []) {
+    world.metrics?.count('state.moved', keyCount)
+    world.log.warn(
+      `${plan.scenario}: ${keyCount} keys of state "${entry}" came from other partitions to ${partition.topic}-${partition.partition}. Expected once per key after partitions were added; if it goes on, let the producer keep a key in one partition.`,
+      { scenario: plan.scenario, ...partition, entry, keyCount },
+    )
+  }
 }
 
 function report(emissions: readonly Emission[], { world, deadLetters }: Invocation): void {

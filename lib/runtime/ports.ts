@@ -108,7 +108,21 @@ export interface StatePort {
   holds(lock: StateLock, token: string, deadline: Deadline): Promise<boolean>
   /** Step 5 of several partitions in one round trip (Redis Cluster: two). An outcome each, in their order. */
   write(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]>
+  /**
+   * At-least-once alone, where Kafka keeps no position: what lies below counts from now on. Of several partitions in one round trip, after
+   * their outputs are acknowledged. False: another invocation has claimed, and the batch has to be decided again.
+   */
+  acknowledge(acknowledgements: readonly StateAcknowledgement[], deadline: Deadline): Promise<readonly boolean[]>
+  /** What was acknowledged last, also of a partition that is another's. */
+  position(lock: StateLock, deadline: Deadline): Promise<bigint | undefined>
   close(): Promise<void>
+}
+
+export interface StateAcknowledgement {
+  readonly lock: StateLock
+  readonly token: string
+  /** Last offset done + 1. */
+  readonly position: bigint
 }
 
 export interface StateLock {
@@ -121,6 +135,8 @@ export interface StateClaim {
   readonly token: string
   /** Highest offset of the last written attempt; undefined: the lock was not there. */
   readonly last: bigint | undefined
+  /** What was acknowledged last; undefined: nothing was, or the position is Kafka's. */
+  readonly position: bigint | undefined
   /** Of the plan that wrote last. */
   readonly signature: string | undefined
   /** Remember keys that the last attempt changed, with what they hold now. */

@@ -56,10 +56,16 @@ export const scopeOf = ({ scenario, generation }: Plan): string => `${scenario}.
 const prefixOf = (plan: Plan): string => `sluice:${scopeOf(plan)}:`
 const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
+/** Keys are customers' data: what is logged names their entry alone. */
+export function entryOf(key: string): string {
+  return /^sluice:[^:]*:([^/]*)/.exec(key)?.[1] ?? key
+}
+
 /** What the container knows of a partition's lock while its claim is valid; forgotten together with epoch and position. */
 interface Held {
   readonly token: string
   readonly last: bigint | undefined
+  readonly position: bigint | undefined
   readonly signature: string | undefined
   readonly leftovers: ReadonlyMap<string, StateItem>
   readonly caps: ReadonlyMap<string, bigint>
@@ -121,10 +127,31 @@ export class StateClaims {
   }
 
   /** After the commit: what was written is what counts. */
-  committed(partition: TopicPartition): void {
+  committed(partition: TopicPartition, position: bigint): void {
     const held = this.held(partition)
     const ahead = [...held.caps].filter(([, until]) => held.last !== undefined && until > held.last)
-    this.#held.set(idOf(partition), { ...held, leftovers: new Map(), caps: new Map(ahead) })
+    this.#held.set(idOf(partition), { ...held, position, leftovers: new Map(), caps: new Map(ahead) })
+  }
+
+  /** At-least-once, after the outputs are acknowledged: false where another invocation has claimed since. */
+  acknowledge(
+    done: readonly { readonly partition: TopicPartition; readonly nextOffset: bigint }[],
+    deadline: Deadline,
+  ): Promise<readonly boolean[]> {
+    const scope = scopeOf(this.plan)
+    return this.port.acknowledge(
+      done.map(({ partition, nextOffset }) => ({
+        lock: { scope, partition },
+        token: this.held(partition).token,
+        position: nextOffset,
+      })),
+      deadline,
+    )
+  }
+
+  /** At-least-once: how far a partition of another is acknowledged. */
+  readPosition(partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined> {
+    return this.port.position({ scope: scopeOf(this.plan), partition }, deadline)
   }
 
   forget(partition: TopicPartition): void {
@@ -176,7 +203,7 @@ export class StateAttempt {
   readonly #assumed: readonly Uint8Array[]
   readonly #positions = new Map<string, bigint>()
   /** By partition, once written. */
-  #outcomes: readonly StateOutcome[] = []
+  #outcomes: readonly (StateOutcome | undefined)[] = []
   #writes: readonly StateWrite[] = []
 
   constructor(claims: StateClaims, columns: Columns, partitions: readonly StatePartition[], corrections: Corrections) {
@@ -266,17 +293,32 @@ export class StateAttempt {
       else if (ask.caps.length > 0) asks[this.#partitionOf[i]!]!.push(ask)
     }
     if (this.#correct()) return false
-    const open = this.#partitions.flatMap((one, p) => (one.nextOffset === one.position ? [] : [p]))
+    const byPartition: (StateOutcome | undefined)[] = this.#partitions.map((_, p) => this.#refusalOf(p))
+    const open = this.#partitions.flatMap((one, p) =>
+      one.nextOffset === one.position || byPartition[p] !== undefined ? [] : [p],
+    )
     this.#writes = open.map(p => this.#writeOf(p, asks[p]!))
     const outcomes = await this.#claims.port.write(this.#writes, deadline)
-    const byPartition: (StateOutcome | undefined)[] = this.#partitions.map(() => undefined)
     for (const [w, p] of open.entries()) byPartition[p] = outcomes[w]
-    this.#outcomes = byPartition as readonly StateOutcome[]
-    for (const [w, p] of open.entries()) {
-      if (outcomes[w]!.kind === 'written') this.#claims.written(this.#writes[w]!)
-      this.#grant(asks[p]!, outcomes[w]!)
-    }
+    this.#outcomes = byPartition
+    for (const [w, one] of this.#writes.entries()) if (outcomes[w]!.kind === 'written') this.#claims.written(one)
+    for (const [p, outcome] of byPartition.entries()) if (outcome !== undefined) this.#grant(asks[p]!, outcome)
     return true
+  }
+
+  /**
+   * A key that another partition has written and not committed is not taken over: its commit would follow, and be forgotten. Only this partition
+   * comes again: where both are in one batch, the other one has to get on.
+   */
+  #refusalOf(p: number): StateOutcome | undefined {
+    const own = idOf(this.#partitions[p]!.partition)
+    for (const left of this.#left) {
+      for (const { partition, item } of left.values()) {
+        if (partition !== p || item.tp === undefined || item.tp === own) continue
+        if (item.at >= this.#positions.get(item.tp)!) return { kind: 'moved', key: item.key }
+      }
+    }
+    return undefined
   }
 
   /** After the outputs are made: false where a record that left something has become a dead letter. */
@@ -289,8 +331,20 @@ export class StateAttempt {
     return this.#outcomes[this.#partitions.findIndex(one => idOf(one.partition) === idOf(partition))]
   }
 
-  committed(partition: TopicPartition): void {
-    if (this.outcomeOf(partition) !== undefined) this.#claims.committed(partition)
+  committed(partition: TopicPartition, position: bigint): void {
+    if (this.outcomeOf(partition) !== undefined) this.#claims.committed(partition, position)
+  }
+
+  /** Remember entries of which this attempt has taken keys over from other partitions, with how many. */
+  takenOver(partition: TopicPartition): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    const write = this.#writes.find(({ lock }) => idOf(lock.partition) === idOf(partition))
+    for (const { key, expected } of write?.items ?? []) {
+      if (expected === undefined) continue
+      const entry = entryOf(key)
+      counts.set(entry, (counts.get(entry) ?? 0) + 1)
+    }
+    return counts
   }
 
   async #readPositions(

@@ -8,8 +8,13 @@ import { type OutputRecord, RetryableError, type StatePort, type TransactionPort
 import { seededRandom } from './random.ts'
 import type { ReferenceCase } from './reference.ts'
 
-/** `lost`: it died before anything was stored; `state-only`: state was stored, outputs were not committed; `unacknowledged`: delivered again. */
-export type Fate = 'committed' | 'lost' | 'state-only' | 'unacknowledged'
+/**
+ * `lost`: it died before anything was stored; `state-only`: state was stored, outputs were not committed; `unacknowledged`: delivered again;
+ * `emitted`, at least once alone: outputs are there, and it died before its position was.
+ */
+export type Fate = 'committed' | 'lost' | 'state-only' | 'unacknowledged' | 'emitted'
+
+const fates: readonly Fate[] = ['committed', 'committed', 'lost', 'state-only', 'state-only', 'unacknowledged']
 
 /** Partitions of one batch by their key in the event. */
 export type HistoryStep = ReadonlyMap<string, { readonly offsets: readonly [first: number, last: number]; readonly fate: Fate }>
@@ -21,7 +26,11 @@ export function historyStep(line: string): HistoryStep {
 const longestDelivery = 7
 
 /** Deliveries as a mapping makes them: each partition from what is acknowledged on, cut anew each time, until all is committed. */
-export function randomHistory(records: readonly ConsumedRecord[], seed: number): readonly HistoryStep[] {
+export function randomHistory(
+  records: readonly ConsumedRecord[],
+  seed: number,
+  possible: readonly Fate[] = fates,
+): readonly HistoryStep[] {
   const random = seededRandom(seed)
   const below = (limit: number) => Math.floor(random() * limit)
   const offsets = Map.groupBy(records, mapKeyOf)
@@ -35,7 +44,7 @@ export function randomHistory(records: readonly ConsumedRecord[], seed: number):
       const all = offsets.get(partition)!
       const from = next.get(partition)!
       const to = Math.min(all.length, from + 1 + below(longestDelivery)) - 1
-      const fate = (['committed', 'committed', 'lost', 'state-only', 'state-only', 'unacknowledged'] as const)[below(6)]!
+      const fate = possible[below(possible.length)]!
       if (fate === 'committed') next.set(partition, to + 1)
       return [partition, { offsets: [all[from]!.offset, all[to]!.offset] as const, fate }] as const
     })
@@ -52,7 +61,7 @@ export async function runHistory(
   seed: number,
 ) {
   const random = seededRandom(seed)
-  const kafka = memoryLog()
+  const kafka = plan.delivery === 'exactly-once' ? memoryLog() : plainLog()
   const state = memoryState()
   const fates = new Map<string, Fate>()
   let container: ReturnType<typeof embed> | undefined
@@ -72,7 +81,7 @@ export async function runHistory(
       return range !== undefined && record.offset >= range[0] && record.offset <= range[1]
     })
     const event = buildEvent(records, { kind: 'self-managed', bootstrapServers: 'localhost:9092' })
-    const isDoomed = [...step.values()].some(({ fate }) => fate === 'lost' || fate === 'state-only')
+    const isDoomed = [...step.values()].some(({ fate }) => ['lost', 'state-only', 'emitted'].includes(fate))
     const outcome = await (container.handler as (event: unknown, context: unknown) => Promise<unknown>)(event, {
       getRemainingTimeInMillis: () => 60_000,
     }).then(
@@ -92,11 +101,26 @@ function fateOf(fates: ReadonlyMap<string, Fate>, partition: { readonly topic: s
   return fates.get(mapKeyOf(partition)) ?? 'committed'
 }
 
+/** Without transactions: outputs are there when they are acknowledged, nobody is fenced, and there is no position. */
+function plainLog(): MemoryLog {
+  const committed: OutputRecord[] = []
+  return {
+    ...memoryLog(),
+    committed,
+    fence: async transactionalId => ({ transactionalId, epoch: 0 }),
+    readProgress: async () => undefined,
+    async transact(_, { records }) {
+      committed.push(...records)
+      return { reusable: true }
+    },
+  }
+}
+
 function dyingLog(kafka: MemoryLog, fates: ReadonlyMap<string, Fate>): TransactionPort & Pick<MemoryLog, 'committed'> {
   return {
     ...kafka,
     async transact(session, transaction, deadline) {
-      if (fateOf(fates, transaction.progress) !== 'committed' && fateOf(fates, transaction.progress) !== 'unacknowledged')
+      if (['lost', 'state-only'].includes(fateOf(fates, transaction.progress)))
         throw new RetryableError('kafka-unreachable', 'the attempt died before its commit')
       return kafka.transact(session, transaction, deadline)
     },
@@ -111,6 +135,11 @@ function dyingState(state: MemoryState, fates: ReadonlyMap<string, Fate>): State
       const stored = writes.filter(({ lock }) => fateOf(fates, lock.partition) !== 'lost')
       const outcomes = await state.write(stored, deadline)
       return writes.map(write => outcomes[stored.indexOf(write)] ?? { kind: 'stale' })
+    },
+    async acknowledge(acknowledgements, deadline) {
+      const heard = acknowledgements.filter(({ lock }) => fateOf(fates, lock.partition) !== 'emitted')
+      const answers = await state.acknowledge(heard, deadline)
+      return acknowledgements.map(one => answers[heard.indexOf(one)] ?? false)
     },
   }
 }

@@ -76,7 +76,7 @@ export const stateMutants = {
   },
   'anybody may write': {
     file: 'connectors/state-memory.ts',
-    replace: [["if (locks.get(lockName(lock))?.token !== token) return { kind: 'stale' }", '']],
+    replace: [["if (held?.token !== token) return { kind: 'stale' }", '']],
   },
 } as const satisfies Record<string, Mutant>
 

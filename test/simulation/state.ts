@@ -136,6 +136,8 @@ function writing(call: StoreCall, store: StatePort): StatePort {
       call(`write state ${writes.map(({ lock, last }) => `${lock.partition.partition}@${last}`)}`, () =>
         store.write(writes, deadline),
       ),
+    acknowledge: async (acknowledgements, deadline) => call('acknowledge', () => store.acknowledge(acknowledgements, deadline)),
+    position: async (lock, deadline) => call('position', () => store.position(lock, deadline)),
     close: async () => undefined,
   }
 }

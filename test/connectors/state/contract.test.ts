@@ -93,6 +93,39 @@ describe.each(stores)('$name', ({ start, isOneStep, isInOrder }) => {
     })
   })
 
+  describe('the position, where Kafka keeps none', () => {
+    const acknowledge = (token: string, position: bigint, partition = 0) =>
+      state.acknowledge([{ lock: lock(partition), token, position }], deadline)
+
+    test('nothing is acknowledged at first; then the next claim knows, and whoever asks', async () => {
+      const token = await fresh()
+      expect(await state.position(lock(), deadline)).toBeUndefined()
+      expect(await acknowledge(token, 6n)).toEqual([true])
+      expect(await state.position(lock(), deadline)).toBe(6n)
+      expect(await state.claim(lock(), deadline)).toMatchObject({ position: 6n })
+    })
+
+    test('a write leaves it as it is', async () => {
+      const token = await fresh()
+      await acknowledge(token, 6n)
+      await answersTo(state, { lock: lock(), token, from: 6, to: 9 })
+      expect(await state.claim(lock(), deadline)).toMatchObject({ position: 6n, last: 9n })
+    })
+
+    test('a token that another claim has overtaken acknowledges nothing; other partitions of the call do', async () => {
+      const token = await fresh()
+      const other = await claimed(state, lock(1))
+      await claimed(state, lock())
+      const both = [
+        { lock: lock(), token, position: 6n },
+        { lock: lock(1), token: other, position: 3n },
+      ]
+      expect(await state.acknowledge(both, deadline)).toEqual([false, true])
+      expect(await state.position(lock(), deadline)).toBeUndefined()
+      expect(await state.position(lock(1), deadline)).toBe(3n)
+    })
+  })
+
   describe('items', () => {
     test('a key that nobody wrote has no fields; what is written is read', async () => {
       const token = await fresh()
