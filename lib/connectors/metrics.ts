@@ -10,7 +10,9 @@ export const metricDimension = 'FunctionName'
 
 /**
  * Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened: `dropped.FILTER`,
- * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, `cacheHits`, keys that the container's memory knew, and `state.moved`, keys of state that another partition had.
+ * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, `cacheHits`, keys that the container's memory knew, and of
+ * state `remembered.ENTRY` and `places.CAP`, records that left something (a cap's refusals are `dropped.CAP`), `state.moved`, keys that another
+ * partition had, `stateGuard`, as `positionGuard` for state.
  */
 export const totals = [
   'records',
@@ -85,7 +87,11 @@ export function countedState(store: StatePort, metrics: MetricsPort): StatePort 
   return {
     ...store,
     claim: (lock, deadline) => counting(store.claim(lock, deadline)),
+    acknowledge: (acknowledgements, deadline) => counting(store.acknowledge(acknowledgements, deadline)),
+    position: (lock, deadline) => counting(store.position(lock, deadline)),
     holds: (lock, token, deadline) => counting(store.holds(lock, token, deadline)),
     write: (writes, deadline) => counting(store.write(writes, deadline)),
+    acknowledge: (acknowledgements, deadline) => counting(store.acknowledge(acknowledgements, deadline)),
+    position: (lock, deadline) => counting(store.position(lock, deadline)),
   }
 }
