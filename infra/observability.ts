@@ -1,4 +1,4 @@
-// What watches the scenarios: six alarms and a dashboard each, from what the function tells (lib/connectors/metrics.ts) and Lambda knows.
+// What watches the scenarios: six alarms (with state: seven) and a dashboard each, from what the function tells (lib/connectors/metrics.ts) and Lambda knows.
 // They stand in a nested stack: with them a service of 60 scenarios would have more than the 500 resources that a template may hold.
 // docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 import { createHash } from 'node:crypto'
@@ -80,7 +80,7 @@ interface Alarm {
 }
 
 // The same words as in README.md's table: who is woken reads what is meant and what to do.
-function alarmList(lag: number, deadLetterTopic: string): readonly Alarm[] {
+function alarmList(lag: number, deadLetterTopic: string, hasState: boolean): readonly Alarm[] {
   return [
     {
       name: 'lag',
@@ -139,11 +139,23 @@ function alarmList(lag: number, deadLetterTopic: string): readonly Alarm[] {
       about:
         'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do. [generation-midway] alone has not stopped it: a new generation began later than its topic.',
     },
+    ...(hasState ? [stateAlarm] : []),
   ]
 }
 
-function alarmsOf({ functionName, logicalName, deadLetterTopic }: Watched, lag: number, notified: boolean) {
-  return alarmList(lag, deadLetterTopic).map(alarm => {
+const stateAlarm: Alarm = {
+  name: 'state',
+  metric: [metricNamespace, 'stateGuard'],
+  statistic: 'Sum',
+  above: 0,
+  periodSeconds: 60,
+  periods: 1,
+  about:
+    'The store of state has lost what was acknowledged, may evict it, or holds other fields than the scenario declares. The function has stopped before it would decide on wrong state, and nothing is emitted. Read the error in the log: [state-lost], [state-missing], [state-evicts], [generation-needed] or [caps-in-two-slots]; it says what to do.',
+}
+
+function alarmsOf({ scenario, functionName, logicalName, deadLetterTopic }: Watched, lag: number, notified: boolean) {
+  return alarmList(lag, deadLetterTopic, scenario.state.length > 0).map(alarm => {
     const [namespace, metric] = alarm.metric
     const resource = {
       Type: 'AWS::CloudWatch::Alarm',
@@ -179,9 +191,17 @@ function dashboardOf({ scenario, functionName, logicalName, deadLetterTopic }: W
     functionName,
     { stat, label: `${name} ${stat}` },
   ]
+  const caps = scenario.state.filter(({ kind }) => kind === 'cap')
+  const remembering = scenario.state.filter(({ kind }) => kind === 'remember')
+  const left = [
+    ...remembering.map(({ name }) => own(`remembered.${name}`, name)),
+    ...caps.map(({ name }) => own(`places.${name}`, `places of ${name}`)),
+  ]
+  const isCached = scenario.enrichers.some(({ cacheMs }) => cacheMs > 0)
   const dropping = [
     ...[...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop').map(({ name }) => name),
     ...scenario.filters.map(({ name }) => name),
+    ...caps.map(({ name }) => name),
   ]
   const graphs: readonly (readonly [title: string, metrics: readonly unknown[]])[] = [
     ['Records', ['records', 'dropped', 'emitted', 'deadLetters', 'skipped'].map(name => own(name))],
@@ -190,8 +210,19 @@ function dashboardOf({ scenario, functionName, logicalName, deadLetterTopic }: W
     ['Outputs by sink', scenario.sinks.map(({ name }) => own(`emitted.${name}`, name))],
     [`Dead letters (${deadLetterTopic})`, deadLetterReasons.map(reason => own(`deadLetters.${reason}`, reason))],
     ['A batch takes, ms', ['p50', 'p99', 'Maximum'].map(stat => lambda('Duration', stat))],
-    ['Failures', [lambda('Errors', 'Sum'), lambda('Throttles', 'Sum'), own('fenced'), own('positionGuard')]],
+    [
+      'Failures',
+      [
+        lambda('Errors', 'Sum'),
+        lambda('Throttles', 'Sum'),
+        own('fenced'),
+        own('positionGuard'),
+        ...(left.length > 0 ? [own('stateGuard')] : []),
+      ],
+    ],
+    ...(left.length > 0 ? [['Left for later records', [...left, own('state.moved', 'from other partitions')]] as const] : []),
     ['Invocations and round trips', [lambda('Invocations', 'Sum'), lambda('ConcurrentExecutions', 'Maximum'), own('roundTrips')]],
+    ...(isCached ? [['Look-ups that the memory answered', [own('cacheHits')]] as const] : []),
   ]
   const body = JSON.stringify({
     widgets: [

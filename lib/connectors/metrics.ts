@@ -87,8 +87,6 @@ export function countedState(store: StatePort, metrics: MetricsPort): StatePort 
   return {
     ...store,
     claim: (lock, deadline) => counting(store.claim(lock, deadline)),
-    acknowledge: (acknowledgements, deadline) => counting(store.acknowledge(acknowledgements, deadline)),
-    position: (lock, deadline) => counting(store.position(lock, deadline)),
     holds: (lock, token, deadline) => counting(store.holds(lock, token, deadline)),
     write: (writes, deadline) => counting(store.write(writes, deadline)),
     acknowledge: (acknowledgements, deadline) => counting(store.acknowledge(acknowledgements, deadline)),

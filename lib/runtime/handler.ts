@@ -450,6 +450,8 @@ function finish(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocat
   const { partition, nextOffset } = claimed
   decided.attempt?.committed(partition, nextOffset)
   tellTakenOver(decided.attempt, partition, invocation)
+  const { metrics } = invocation.world
+  if (metrics !== undefined) for (const [name, by] of decided.attempt?.kept(partition) ?? []) metrics.count(name, by)
   report(emissionsOf(claimed, decided), invocation)
 }
 
@@ -505,6 +507,15 @@ function countCommitted(emissions: readonly Emission[], metrics: MetricsPort): v
 /** Guards against skipping what was never decided: each needs a human (event-source-mapping.md 4.5, 4.6). */
 const positionGuards: ReadonlySet<string> = new Set(['position-beyond-end', 'kafka-unstable-progress'])
 
+/** Guards against deciding on state that is not there, or not what the rules mean (state.md, section 6). */
+const stateGuards: ReadonlySet<string> = new Set([
+  'state-lost',
+  'state-missing',
+  'state-evicts',
+  'generation-needed',
+  'caps-in-two-slots',
+])
+
 function logFailures(plan: Plan, world: World) {
   return {
     after: () => world.metrics?.flush(),
@@ -520,6 +531,7 @@ function tellFailure(error: unknown, plan: Plan, { log, metrics }: World): void 
   metrics?.count('failed', 1)
   metrics?.count(`failed.${id}`, 1)
   if (positionGuards.has(id)) metrics?.count('positionGuard', 1)
+  if (stateGuards.has(id)) metrics?.count('stateGuard', 1)
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
   log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
 }

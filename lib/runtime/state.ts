@@ -335,6 +335,18 @@ export class StateAttempt {
     if (this.outcomeOf(partition) !== undefined) this.#claims.committed(partition, position)
   }
 
+  /** What this attempt has left, for metrics: records by `remembered.ENTRY` and `places.CAP`. */
+  kept(partition: TopicPartition): ReadonlyMap<string, number> {
+    const p = this.#partitions.findIndex(one => idOf(one.partition) === idOf(partition))
+    const { remember, caps } = this.#claims.plan.state
+    const left = (has: (i: number) => boolean) => this.#partitionOf.reduce((sum, of, i) => (of === p && has(i) ? sum + 1 : sum), 0)
+    const counts = [
+      ...remember.map(({ name }, e) => [`remembered.${name}`, left(i => this.#assumed[e]![i] === 1)] as const),
+      ...caps.map(({ name }, c) => [`places.${name}`, left(i => this.#columns.places[c]![i] !== undefined)] as const),
+    ]
+    return new Map(counts.filter(([, count]) => count > 0))
+  }
+
   /** Remember entries of which this attempt has taken keys over from other partitions, with how many. */
   takenOver(partition: TopicPartition): ReadonlyMap<string, number> {
     const counts = new Map<string, number>()

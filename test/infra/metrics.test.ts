@@ -1,9 +1,14 @@
 // What an invocation tells CloudWatch: one line, with what it has committed.
 import { expect, test } from 'vitest'
+import { interpretedPlan } from '../../lib/compiler/interpreted.ts'
+import { plan } from '../../lib/compiler/planning.ts'
 import { memoryLog, memoryStore } from '../../lib/connectors/memory.ts'
-import { counted, createMetrics } from '../../lib/connectors/metrics.ts'
+import { counted, countedState, createMetrics } from '../../lib/connectors/metrics.ts'
+import type { StateStore } from '../../lib/connectors/state-keys.ts'
+import { memoryState } from '../../lib/connectors/state-memory.ts'
 import { createHandler } from '../../lib/runtime/handler.ts'
 import { Fenced, RetryableError, type TransactionPort } from '../../lib/runtime/ports.ts'
+import { checkScenario } from '../../lib/scenario/check.ts'
 import { base64, visits, visitsEvent } from '../runtime/plan-fixture.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -104,6 +109,80 @@ test.each([
   await expect(handler(visitsEvent({ 0: [visit(1, 'anna')] }), context)).rejects.toThrow()
   expect(last()).toEqual({ records: 1, ...expected })
 })
+
+const { scenario: remembering } = checkScenario(
+  'functions/letters.yml',
+  `scenario: letters
+description: Two letters per customer.
+source:
+  topic: app.visits
+  event: { id: string }
+filter:
+  known: event.id != "nobody"
+state:
+  visit: { key: event.id, fields: { count: int = 0 }, set: { count: visit.count + 1 } }
+  letters: { key: event.id, limit: 2 }
+sinks:
+  out: { topic: out, value: { count: visit.count, place: letters.number } }
+`,
+)
+
+function measuredState(state: StateStore['state'] & Pick<StateStore, 'lookups'>) {
+  const lines: string[] = []
+  const metrics = createMetrics({
+    functionName: 'shop-dev-letters',
+    scenario: 'letters',
+    generation: 1,
+    write: line => lines.push(line),
+    nowMs: () => 0,
+  })
+  const world = {
+    kafka: memoryLog(),
+    stores: { state: counted(state.lookups, metrics) },
+    state: countedState(state, metrics),
+    log: silent,
+    deadLetterTopic: 'dead',
+    metrics,
+  }
+  const handler = createHandler(interpretedPlan(plan(remembering!)), world)
+  const last = () => {
+    const { _aws: _, FunctionName: __, scenario: ___, generation: ____, ...counts } = JSON.parse(lines.at(-1)!)
+    return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
+  }
+  return { handler, last }
+}
+
+test('what records leave is counted by entry and cap, and what a cap refuses as dropped by it', async () => {
+  const { handler, last } = measuredState(memoryState(() => 0))
+  const event = visitsEvent({ 0: ['anna', 'anna', 'nobody', 'anna', 'ben'].map((id, i) => visit(i + 1, id)) })
+  await handler(event, context)
+  expect(last()).toEqual({
+    records: 5,
+    // A claim, a read, a write.
+    roundTrips: 3,
+    dropped: 2,
+    'dropped.known': 1,
+    'dropped.letters': 1,
+    emitted: 3,
+    'emitted.out': 3,
+    // Remembered is what passes the filters; a cap is none.
+    'remembered.visit': 4,
+    'places.letters': 3,
+  })
+  await handler(event, context)
+  expect(last()).toMatchObject({ skipped: 5 })
+  expect(last()).not.toHaveProperty('remembered.visit')
+})
+
+test.each(['state-lost', 'state-missing', 'state-evicts', 'generation-needed', 'caps-in-two-slots'])(
+  'state that is not what the rules mean rings: %s',
+  async id => {
+    const claim = async () => Promise.reject(new RetryableError(id, id))
+    const { handler, last } = measuredState({ ...memoryState(() => 0), claim })
+    await expect(handler(visitsEvent({ 0: [visit(1, 'anna')] }), context)).rejects.toThrow()
+    expect(last()).toEqual({ records: 1, roundTrips: 1, failed: 1, [`failed.${id}`]: 1, stateGuard: 1 })
+  },
+)
 
 test('a line never has more metrics than CloudWatch takes', () => {
   const lines: string[] = []

@@ -14,6 +14,7 @@ const offers: Watched = {
       { name: 'plan', onMissing: 'empty' },
     ],
     decisions: [],
+    state: [],
     filters: [{ name: 'adult' }],
     sinks: [{ name: 'letter' }],
   } as unknown as Scenario,
@@ -69,6 +70,35 @@ test('the dashboard shows each filter, sink and reason by its name; a text that 
   expect(names('Outputs by sink')).toEqual(['emitted.letter'])
   expect(names('Dead letters (sluice.offers.dead-letters)')).toContain('deadLetters.lookup-missing')
   expect(widgets[1]!.properties.region).toBe('${AWS::Region}')
+})
+
+test('with state there is an alarm more, and the dashboard shows what is left, what caps refuse and what the memory answered', () => {
+  const scenario = {
+    ...offers.scenario,
+    enrichers: [{ name: 'plan', onMissing: 'empty', cacheMs: 60_000 }],
+    state: [
+      { kind: 'remember', name: 'visit' },
+      { kind: 'cap', name: 'daily' },
+    ],
+  } as unknown as Scenario
+  const template = observabilityTemplate([{ ...offers, scenario }], all)!
+  expect(templateProblems(template)).toEqual([])
+  expect(template.Resources['OffersAlarmState']!.Properties).toMatchObject({
+    AlarmName: 'shop-dev-offers-state',
+    MetricName: 'stateGuard',
+    Threshold: 0,
+  })
+  const { Properties } = template.Resources['OffersDashboard']!
+  const { widgets } = JSON.parse((Properties['DashboardBody'] as { 'Fn::Sub': string })['Fn::Sub'])
+  const graphs = widgets.slice(1) as { properties: { title: string; metrics: string[][] } }[]
+  expect(
+    Object.fromEntries(graphs.map(({ properties: { title, metrics } }) => [title, metrics.map(([, name]) => name)])),
+  ).toMatchObject({
+    'Dropped by': ['dropped.adult', 'dropped.daily'],
+    'Left for later records': ['remembered.visit', 'places.daily', 'state.moved'],
+    'Look-ups that the memory answered': ['cacheHits'],
+    Failures: ['Errors', 'Throttles', 'fenced', 'positionGuard', 'stateGuard'],
+  })
 })
 
 test('alarms go to a topic where one is named, also if only CloudFormation knows it', () => {

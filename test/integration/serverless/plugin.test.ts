@@ -314,6 +314,92 @@ test('what README.md imports from the demo environment makes whole templates, wi
   })
 })
 
+const remembering = `scenario: remembering
+description: The third visit of a customer within a day.
+source:
+  topic: visits
+  event: { id: string }
+state:
+  third:
+    key: event.id
+    limit: 3
+    within: 1d
+  monthly:
+    key: '{event.id}/month'
+    limit: 9
+sinks:
+  out:
+    topic: visits.third
+    when: third.number == 3
+    key: event.id
+    value: { visit: third.number }
+`
+
+describe('a scenario with state', () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(service.path('functions/remembering.yml'), remembering)
+  const packaged = (settings: string, redis = /^unchanged$/, url = '') => {
+    writeFileSync(file, text.replace(redis, url).replace('sluice:\n', `sluice:\n${settings}`))
+    return service.serverless(['package'])
+  }
+  const variables = () =>
+    (service.resources()['RememberingLambdaFunction']!.Properties['Environment'] as { Variables: object }).Variables
+  const statement = (sid: string) => {
+    const [policy] = service.resources()['RememberingRole']!.Properties['Policies'] as {
+      PolicyDocument: { Statement: { Sid: string }[] }
+    }[]
+    return policy!.PolicyDocument.Statement.find(({ Sid }) => Sid === sid)
+  }
+
+  test('keeps it in the Redis of the look-ups; its load is measured, and watched for what it may lose', async () => {
+    const { code, output } = await packaged('')
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    expect(output).toMatch(/remembering: \d+ KB \(.*\), \d+ ms of CPU to load/)
+    expect(variables()).toMatchObject({ SLUICE_REDIS: 'redis://cache.sluice.example:6379' })
+    expect(variables()).not.toHaveProperty('SLUICE_STATE')
+    expect(statement('State')).toBeUndefined()
+    const nested = JSON.parse(readFileSync(service.path('.serverless/sluice-observability.json'), 'utf8')) as Template
+    expect(nested.Resources['RememberingAlarmState']!.Properties['MetricName']).toBe('stateGuard')
+  })
+
+  test('keeps it in a table that is made, with the rights on it, before the trigger', async () => {
+    const { code, output } = await packaged('  state: dynamodb://sluice-state\n  createStateTable: true\n')
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    expect(output).toMatch(/remembering: \d+ KB \(@smithy \d+, @aws-sdk .*\), \d+ ms of CPU to load/)
+    expect(variables()).toMatchObject({ SLUICE_STATE: 'dynamodb://sluice-state' })
+    expect(variables()).not.toHaveProperty('SLUICE_REDIS')
+    expect(statement('State')).toEqual({
+      Sid: 'State',
+      Effect: 'Allow',
+      Action: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      Resource: [{ 'Fn::Sub': 'arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/sluice-state' }],
+    })
+    expect(service.resources()['SluiceStateTable']).toMatchObject({ Type: 'AWS::DynamoDB::Table' })
+    const mapping = Object.entries(service.resources()).find(([id]) => id.startsWith('RememberingTrigger'))![1]
+    expect(mapping).toMatchObject({ DependsOn: ['RememberingRole', 'SluiceStateTable'] })
+    // The others know nothing of it.
+    expect(JSON.stringify(service.resources()['TelecomDashcampaignRole'])).not.toContain('sluice-state')
+    expect(templateProblems(templateOf(service))).toEqual([])
+    if (missing === undefined) expect(cfnLint(service.path('.serverless/cloudformation-template-update-stack.json'))).toBe('')
+  })
+
+  test('is refused where the store cannot keep it, and where its caps would lie in two slots', async () => {
+    const upstash = await packaged('', /redis: \$.*/, 'redis: upstash+https://:token@host.upstash.io')
+    expect([upstash.code, upstash.output]).toEqual([
+      1,
+      expect.stringContaining(
+        'functions/remembering.yml: it has state, and the store of look-ups, upstash+https, does not keep it: set "state"',
+      ),
+    ])
+    const cluster = await packaged('  redisCluster: ${strToBool(true)}\n')
+    expect([cluster.code, cluster.output]).toEqual([1, expect.stringContaining('[caps-in-two-slots]')])
+    const unknown = await packaged('  state: ignite://host:10800/STATE\n')
+    expect([unknown.code, unknown.output]).toEqual([1, expect.stringContaining("at 'sluice.state'")])
+  })
+})
+
 test('a role whose policy IAM would not take is refused', async () => {
   const service = newService()
   const topics = Array.from({ length: 100 }, (_, i) => `a-topic-with-a-rather-long-name-of-which-there-are-many-${i}`)
