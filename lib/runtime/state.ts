@@ -339,7 +339,8 @@ export class StateAttempt {
   kept(partition: TopicPartition): ReadonlyMap<string, number> {
     const p = this.#partitions.findIndex(one => idOf(one.partition) === idOf(partition))
     const { remember, caps } = this.#claims.plan.state
-    const left = (has: (i: number) => boolean) => this.#partitionOf.reduce((sum, of, i) => (of === p && has(i) ? sum + 1 : sum), 0)
+    const left = (has: (i: number) => boolean) =>
+      this.#partitionOf.reduce((sum, of, i) => (of === p && has(i) ? sum + 1 : sum), 0)
     const counts = [
       ...remember.map(({ name }, e) => [`remembered.${name}`, left(i => this.#assumed[e]![i] === 1)] as const),
       ...caps.map(({ name }, c) => [`places.${name}`, left(i => this.#columns.places[c]![i] !== undefined)] as const),
