@@ -123,7 +123,15 @@ class Reference {
       return { partition, offset }
     })
     const { length: recordCount } = records
-    return { verdict, recordCount, faultCount: this.#faultCount, strikes: this.#strikes, stable: true, readingCount: 1 }
+    return {
+      verdict,
+      wrongState: [],
+      recordCount,
+      faultCount: this.#faultCount,
+      strikes: this.#strikes,
+      stable: true,
+      readingCount: 1,
+    }
   }
 
   async #torment(lane: Lane): Promise<void> {

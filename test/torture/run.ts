@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util'
 import { tortureReference } from './reference.ts'
 import { faultKinds, type TortureOptions, type TortureResult, torture } from './torture.ts'
 
-const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--brokers 1|3] [--reference] [--only KIND]…
+const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--transaction-version 1|2] [--brokers 1|3] [--state | --reference] [--only KIND]…
   --faults               how many faults must strike (default 1000)
   --seed                 decides which, where and when (default: by the clock; it is printed)
   --kafka                the broker's version (default 4.2.2)
   --transaction-version  1 is the protocol of Kafka 3 (default 2)
   --brokers              1, or 3 that keep everything three times (default 1)
+  --state                a function whose records leave something for later ones, and that has places to give
   --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each; without
                          zombies, which it does not survive: --only zombie)
   --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
@@ -41,7 +42,10 @@ async function main(): Promise<number> {
   }
 }
 
-function print({ strikes, verdict, recordCount, faultCount, stable, readingCount }: TortureResult, seconds: number): number {
+function print(
+  { strikes, verdict, wrongState, recordCount, faultCount, stable, readingCount }: TortureResult,
+  seconds: number,
+): number {
   const rows = faultKinds.map(kind => {
     const points = [...(strikes.get(kind) ?? [])]
     return {
@@ -55,14 +59,15 @@ function print({ strikes, verdict, recordCount, faultCount, stable, readingCount
     if (times === 0) continue
     console.log(`${kind.padEnd(width)} ${String(times).padStart(5)}${points > 0 ? `  at ${points} points` : ''}`)
   }
-  for (const [name, ids] of Object.entries(verdict)) if (ids.length > 0) console.log(`${name}: ${ids.slice(0, 20).join(', ')}`)
+  for (const [name, ids] of Object.entries({ ...verdict, wrongState }))
+    if (ids.length > 0) console.log(`${name}: ${ids.slice(0, 20).join(', ')}`)
   if (!stable) console.log('A read_committed consumer saw records that were not there later.')
   console.log(`${seconds.toFixed(0)} s; a read_committed consumer read all of it ${readingCount} times meanwhile`)
   const { lost, duplicated, reordered, wrong } = verdict
   console.log(
     `faults ${faultCount}, records ${recordCount}, lost ${lost.length}, duplicated ${duplicated.length}, reordered ${reordered.length}`,
   )
-  return stable && [lost, duplicated, reordered, wrong].every(ids => ids.length === 0) ? 0 : 1
+  return stable && [lost, duplicated, reordered, wrong, wrongState].every(ids => ids.length === 0) ? 0 : 1
 }
 
 function readOptions(): TortureOptions & { readonly reference: boolean } {
@@ -70,6 +75,7 @@ function readOptions(): TortureOptions & { readonly reference: boolean } {
     options: {
       faults: { type: 'string' },
       reference: { type: 'boolean', default: false },
+      state: { type: 'boolean', default: false },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       kafka: { type: 'string' },
       'transaction-version': { type: 'string' },
@@ -92,6 +98,7 @@ function readOptions(): TortureOptions & { readonly reference: boolean } {
   })
   return {
     reference: values.reference,
+    state: values.state,
     faults: Number(values.faults ?? (values.reference ? 60 : 1000)),
     seed: Number(values.seed),
     ...(values.kafka !== undefined && { version: values.kafka }),

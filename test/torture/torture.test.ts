@@ -1,5 +1,5 @@
 // A short stretch of `npm run torture`, which goes on for as long as one likes.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tortureReference } from './reference.ts'
 import { type FaultKind, torture } from './torture.ts'
 
@@ -51,6 +51,27 @@ test('zombies that slept longer than their transaction may last', { timeout: 300
   const { verdict, stable } = await torture({ faults: 4, seed: 5, kinds: ['frozen beyond the transaction timeout'] })
   expect(verdict).toEqual(sound)
   expect(stable).toBe(true)
+})
+
+describe('records that leave something for later ones, and places, in a real Redis', () => {
+  test('30 faults: each output tells of the one before, and nobody has a place too many', { timeout: 300_000 }, async () => {
+    const { verdict, stable, wrongState } = await torture({ faults: 30, seed: 6, kinds: quick, state: true })
+    expect(verdict).toEqual(sound)
+    expect(stable).toBe(true)
+    expect(wrongState).toEqual([])
+  })
+
+  test('a function that believes what was written last is found out', { timeout: 300_000 }, async () => {
+    const { verdict, wrongState } = await torture({
+      faults: 15,
+      seed: 7,
+      kinds: ['kill', 'zombie'],
+      state: true,
+      mutate: ['? head : base;', '? head : head;'],
+    })
+    expect(verdict).toEqual(sound)
+    expect(wrongState.length).toBeGreaterThan(0)
+  })
 })
 
 test("Kafka's own copier under the same faults", { timeout: 300_000 }, async () => {

@@ -29,6 +29,7 @@ import {
   transactionTimeoutMs,
 } from './brokers.ts'
 import type { Cut } from './proxy.ts'
+import { type HeldPlaces, judgeState, readPlaces } from './state.ts'
 import { judge, stillThere, type Verdict } from './verdict.ts'
 import { customers, drawRecords, outputTopics, sourceTopic, type TortureRecord } from './workload.ts'
 
@@ -37,6 +38,8 @@ export interface TortureOptions extends BrokerOptions {
   readonly seed: number
   /** Only these; default all. */
   readonly kinds?: readonly FaultKind[]
+  /** A function whose records leave something for later ones. */
+  readonly state?: boolean
   readonly progress?: (faultCount: number) => void
   /** Replaces a text of the built function, to see that the run would find what is wrong then. */
   readonly mutate?: readonly [right: string, wrong: string]
@@ -44,6 +47,8 @@ export interface TortureOptions extends BrokerOptions {
 
 export interface TortureResult {
   readonly verdict: Verdict
+  /** What outputs tell of the records before them, or their places, is not so. */
+  readonly wrongState: readonly string[]
   readonly recordCount: number
   readonly faultCount: number
   /** Kind, and for faults at a point of the protocol the point → how often it struck. */
@@ -121,7 +126,10 @@ async function openWorld(options: TortureOptions, closers: (() => Promise<unknow
   closers.push(() => redis.stop())
   let words = ''
   const handlerFile = join(folder, 'index.mjs')
-  const { code } = await bundleScenario(join(import.meta.dirname, 'torture.yml'), { stores: 'real', minify: false })
+  const { code } = await bundleScenario(join(import.meta.dirname, options.state === true ? 'state.yml' : 'torture.yml'), {
+    stores: 'real',
+    minify: false,
+  })
   const quick = mutated(Buffer.from(code).toString(), [
     'transactionTimeoutMs: 15e3',
     `transactionTimeoutMs: ${transactionTimeoutMs}`,
@@ -232,6 +240,7 @@ class Torture {
     const found = await this.#readAtLast()
     return {
       verdict: judge(records, found),
+      wrongState: this.#options.state === true ? judgeState(records, found, await this.#places()) : [],
       recordCount: records.length,
       faultCount: this.#faultCount,
       strikes: this.#strikes,
@@ -250,6 +259,15 @@ class Torture {
         () => this.#readingCount++,
         () => undefined,
       )
+    }
+  }
+
+  async #places(): Promise<HeldPlaces> {
+    const client = new Redis(this.#world.redis.url)
+    try {
+      return await readPlaces(client)
+    } finally {
+      client.disconnect()
     }
   }
 
