@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await running?.stop()
   service.remove()
-  await redis.del(`${id}:gold`)
+  await redis.del(`${id}:gold`, ...(await redis.keys(`sluice:${id}.*`)))
   redis.disconnect()
   await aws.close()
 })
@@ -72,14 +72,16 @@ test('the deployed zip, environment and mapping decide real records', async () =
     { id: 'gold', amount: 50 },
     { id: 'none', amount: 150 },
   ])
-  expect(await outputs(1)).toEqual(['{"what":"large","amount":150}'])
+  expect(await outputs(1)).toEqual(['{"what":"large","amount":150,"before":0}'])
   const line = await metricLine(({ records }) => records === 3)
   expect(line).toMatchObject({
     FunctionName: functionName,
     'dropped.exceeds': 1,
     'dropped.customer': 1,
     'emitted.out': 1,
-    roundTrips: 1,
+    'remembered.seen': 1,
+    // A claim of the state's lock, one pipeline for look-ups and state, a write.
+    roundTrips: 3,
   })
 })
 
@@ -90,15 +92,15 @@ test('nothing has changed: nothing is deployed', async () => {
   expect(aws.calls.slice(before)).not.toContain('CloudFormation ExecuteChangeSet')
 })
 
-test('a change is deployed; the new code goes on where the old one ended', async () => {
+test('a change is deployed; the new code goes on where the old one ended, with the state that it left', async () => {
   writeFileSync(service.path(`functions/${id}.yml`), scenario('huge'))
   expect((await serverless('deploy')).code).toBe(0)
   await restart()
   await produce([{ id: 'gold', amount: 200 }])
-  expect(await outputs(2)).toEqual(['{"what":"large","amount":150}', '{"what":"huge","amount":200}'])
+  expect(await outputs(2)).toEqual(['{"what":"large","amount":150,"before":0}', '{"what":"huge","amount":200,"before":1}'])
 })
 
-test('rollback brings back code, settings and what watches them; positions stay where they are', async () => {
+test('rollback brings back code, settings and what watches them; positions and state stay where they are', async () => {
   const listed = await serverless('deploy', 'list')
   const timestamps = [...listed.output.matchAll(/Timestamp: (\d+)/g)].map(([, timestamp]) => timestamp!)
   expect(timestamps).toHaveLength(2)
@@ -111,9 +113,9 @@ test('rollback brings back code, settings and what watches them; positions stay 
   await restart()
   await produce([{ id: 'gold', amount: 250 }])
   expect(await outputs(3)).toEqual([
-    '{"what":"large","amount":150}',
-    '{"what":"huge","amount":200}',
-    '{"what":"large","amount":250}',
+    '{"what":"large","amount":150,"before":0}',
+    '{"what":"huge","amount":200,"before":1}',
+    '{"what":"large","amount":250,"before":2}',
   ])
 })
 
@@ -129,7 +131,7 @@ test('deploy function changes code alone, and keeps the role of the stack', asyn
   expect(after.properties['Environment']).toEqual(before.properties['Environment'])
   await restart()
   await produce([{ id: 'gold', amount: 300 }])
-  expect((await outputs(4)).at(-1)).toBe('{"what":"vast","amount":300}')
+  expect((await outputs(4)).at(-1)).toBe('{"what":"vast","amount":300,"before":3}')
 })
 
 test('a template that CloudFormation refuses changes nothing', async () => {
@@ -163,13 +165,18 @@ enrich:
     redis: hash ${id}:{event.id}
     fields: { limit: int }
     onMissing: drop
+state:
+  seen:
+    key: event.id
+    fields: { count: int = 0 }
+    set: { count: seen.count + 1 }
 filter:
   exceeds: event.amount > customer.limit
 sinks:
   out:
     topic: ${topics.output}
     key: event.id
-    value: { what: "${word}", amount: event.amount }
+    value: { what: "${word}", amount: event.amount, before: seen.count }
 function:
   memorySize: 512
 `
