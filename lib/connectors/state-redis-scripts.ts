@@ -260,6 +260,8 @@ local found = redis.call('HMGET', KEYS[1], 'at', 'tp', 'v')
 if found[2] == ARGV[2] and found[3] and tonumber(found[3]) > tonumber(ARGV[1]) then return 'stale' end
 if isMoved(found[1], found[2], ARGV[2], ARGV[6]) then return 'moved' end
 put(KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[2], 'v', ARGV[1])
+-- One that "sluice state --delete" has emptied would have expired.
+redis.call('PERSIST', KEYS[1])
 return 'written'
 `)
 
@@ -278,6 +280,6 @@ end
 return { 'written', answers }
 `)
 
-function scriptOf(text: string): Script {
+export function scriptOf(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }

@@ -3,6 +3,7 @@
 // rolled back after a commit.
 import { Failure } from '../plan/failure.ts'
 import {
+  type CapPlan,
   type Columns,
   type Plan,
   type SourceRecord,
@@ -40,7 +41,7 @@ export function withStateKeys(plan: Plan): Plan {
     lookups: plan.lookups.map((lookup, index) => {
       const entry = entries.get(index)
       if (entry === undefined) return lookup
-      const prefix = `${prefixOf(plan)}${entry}/`
+      const prefix = rememberKey(plan, entry, '')
       return {
         ...lookup,
         key: (columns, i) => {
@@ -51,6 +52,11 @@ export function withStateKeys(plan: Plan): Plan {
     }),
   }
 }
+
+/** What is stored under an entry's own key: for those who look from outside, too. */
+export const rememberKey = (plan: Plan, entry: string, key: string): string => `${prefixOf(plan)}${entry}/${key}`
+export const capKey = (plan: Plan, { name, sharedBy }: Pick<CapPlan, 'name' | 'sharedBy'>, key: string): string =>
+  `${sharedBy === undefined ? prefixOf(plan) : `sluice:shared/${sharedBy}:`}${name}/${key}`
 
 export const scopeOf = ({ scenario, generation }: Plan): string => `${scenario}.${generation}`
 const prefixOf = (plan: Plan): string => `sluice:${scopeOf(plan)}:`
@@ -447,8 +453,7 @@ export class StateAttempt {
   }
 
   #capKey(c: number, key: string): string {
-    const { name, sharedBy } = this.#claims.plan.state.caps[c]!
-    return `${sharedBy === undefined ? prefixOf(this.#claims.plan) : `sluice:shared/${sharedBy}:`}${name}/${key}`
+    return capKey(this.#claims.plan, this.#claims.plan.state.caps[c]!, key)
   }
 
   #writeOf(p: number, asks: readonly Ask[]): StateWrite {

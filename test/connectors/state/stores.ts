@@ -3,7 +3,7 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { startRedis, startRedisCluster } from '../../../infra/local/redis.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
-import { connectDynamoDbStateStore } from '../../../lib/connectors/state-dynamodb.ts'
+import { connectDynamoDbStateStore, type DynamoDbStateConfig } from '../../../lib/connectors/state-dynamodb.ts'
 import { memoryState } from '../../../lib/connectors/state-memory.ts'
 import { connectRedisState } from '../../../lib/connectors/state-redis.ts'
 import type { LookupPort, StatePort } from '../../../lib/runtime/ports.ts'
@@ -13,6 +13,9 @@ export interface RunningState {
   /** Another function's, on the same content. */
   readonly other: StatePort
   readonly lookups: LookupPort
+  /** Of Redis. */
+  readonly url?: string
+  readonly dynamoDb?: DynamoDbStateConfig
   stop(): Promise<void>
 }
 
@@ -48,6 +51,7 @@ function onRedis(server: { readonly url: string; stop(): Promise<void> }): Runni
     state,
     other,
     lookups,
+    url: server.url,
     async stop() {
       await Promise.all([state.close(), other.close(), lookups.close()])
       await server.stop()
@@ -78,6 +82,7 @@ async function onDynamoDb(): Promise<RunningState> {
     state,
     other: other.state,
     lookups,
+    dynamoDb: config,
     async stop() {
       await Promise.all([state.close(), lookups.close(), other.state.close(), other.lookups.close()])
       await local.stop()
