@@ -4,6 +4,7 @@ import { derivedPatterns } from '../../infra/filter-patterns.ts'
 import { interpretedPlan } from '../../lib/compiler/interpreted.ts'
 import { plan } from '../../lib/compiler/planning.ts'
 import { embed } from '../../lib/connectors/embedded.ts'
+import { memoryState } from '../../lib/connectors/state-memory.ts'
 import { matches, passes } from '../../lib/emulator/patterns.ts'
 import { checkScenario } from '../../lib/scenario/check.ts'
 import type { Scenario } from '../../lib/scenario/scenario.ts'
@@ -141,7 +142,7 @@ test.each<[string, Rules]>([
   expect(derivedPatterns(scenarioOf(rules))).toEqual([])
 })
 
-describe('no record that emits is kept away', () => {
+describe('no record that emits or leaves state is kept away', () => {
   const leaf = fc.constantFrom(
     'event.type == "VISIT"',
     'event.type != "BUY"',
@@ -191,28 +192,58 @@ describe('no record that emits is kept away', () => {
   )
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
+  /** What records leave: by the filters, by a condition of its own, always; a cap; both. */
+  const states = fc.tuple(fc.constantFrom('none', 'remember', 'cap', 'both'), fc.option(fc.oneof(condition, fc.constant('true'))))
+  const stateText = (kind: string, when: string | null) => {
+    const own = when === null ? '' : `\n    when: |\n      ${when}`
+    return [
+      ...(kind === 'remember' || kind === 'both'
+        ? [`  last:\n    key: event.type\n    fields: { n?: int }\n    set: { n: event.n }${own}`]
+        : []),
+      ...(kind === 'cap' || kind === 'both' ? [`  few:\n    key: event.type\n    limit: 1000${kind === 'cap' ? own : ''}`] : []),
+    ].join('\n')
+  }
+
   test('whatever the rules and records', async () => {
     let derived = 0
     let kept = 0
+    const withState = { derived: 0, kept: 0, left: 0 }
     await fc.assert(
       fc.asyncProperty(
         fc.array(condition, { maxLength: 2 }),
         fc.constantFrom('event.n > 1 && event.n < 4', 'event.flag || 10 / event.n > 3'),
         fc.option(condition),
         fc.array(event, { minLength: 8, maxLength: 12 }),
-        async (filters, shared, when, events) => {
+        states,
+        fc.boolean(),
+        async (conditions, shared, when, events, [kind, writes], readsState) => {
+          const remembers = kind === 'remember' || kind === 'both'
+          const filters = readsState && remembers ? [...conditions, 'last.?n.orValue(9) > 2'] : conditions
+          const state = kind === 'none' ? undefined : `state:\n${stateText(kind, writes)}`
           const sinks =
             when === null
               ? '  out: { topic: out, value: event }'
               : `  out:\n    topic: out\n    value: event\n    when: |\n      ${when}`
-          const scenario = checkedOrUndefined({ filters, let: shared, sinks })
+          const scenario = checkedOrUndefined({ filters, let: shared, sinks, ...(state !== undefined && { state }) })
           if (scenario === undefined) return
           const patterns = derivedPatterns(scenario)
           if (patterns.length === 0) return
           derived++
-          const { handler, kafka } = embed(interpretedPlan(plan({ ...scenario, stopAbove: 1 })), { lookups: {}, log: silent })
+          if (state !== undefined) withState.derived++
+          const store = memoryState(() => 0)
+          let left = 0
+          const watched: typeof store = {
+            ...store,
+            write: (batch, deadline) => {
+              for (const { changed, asks } of batch) left += changed.length + asks.length
+              return store.write(batch, deadline)
+            },
+          }
+          const options = { lookups: {}, log: silent, state: watched }
+          const { handler, kafka } = embed(interpretedPlan(plan({ ...scenario, stopAbove: 1 })), options)
           for (const [offset, one] of events.entries()) {
             const before = kafka.committed.length
+            left = 0
             const value = Buffer.from(JSON.stringify(one))
             const record = {
               topic: 'visits',
@@ -229,16 +260,21 @@ describe('no record that emits is kept away', () => {
             )
             if (!passes(patterns, value)) {
               kept++
-              expect({ emitted: kafka.committed.length - before, filters, when, one, patterns }).toMatchObject({ emitted: 0 })
-            }
+              if (state !== undefined) withState.kept++
+              const emitted = kafka.committed.length - before
+              expect({ emitted, left, filters, when, state, one, patterns }).toMatchObject({ emitted: 0, left: 0 })
+            } else if (left > 0) withState.left++
           }
         },
       ),
-      { numRuns: 600, seed: 20261125 },
+      { numRuns: 1200, seed: 20261125 },
     )
     // The property is not empty.
     expect(derived).toBeGreaterThan(100)
     expect(kept).toBeGreaterThan(500)
+    expect(withState.derived).toBeGreaterThan(50)
+    expect(withState.kept).toBeGreaterThan(200)
+    expect(withState.left).toBeGreaterThan(200)
   }, 60_000)
 })
 
