@@ -26,6 +26,8 @@ type ItemCommand = Extract<LookupCommand, { readonly kind: 'item' }>
 const keysPerCall = 100
 const callLimit = 16
 const firstPauseMs = 10
+const attempts = 4
+const firstPauseAfterErrorMs = 25
 const advice =
   "If calls fail from the start, check the table's name and region, that the function's role allows dynamodb:BatchGetItem on it, and in a VPC that there is an endpoint for DynamoDB."
 
@@ -45,7 +47,8 @@ export function connectDynamoDb({ endpoint, scenario, credentials, region }: Dyn
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
     ...(region !== undefined && { region }),
-    maxAttempts: 3,
+    // Its own pauses for a throttled table are longer than a round trip may take, and hide the cause behind a time-out.
+    maxAttempts: 1,
   })
   const address = endpoint === undefined ? 'DynamoDB' : new URL(endpoint).host
   return {
@@ -134,7 +137,7 @@ async function ask(
   let keys: Record<string, AttributeValue>[] = [...wanted.values()].map(({ key }) => key)
   for (let attempt = 0; ; attempt++) {
     const call = new BatchGetItemCommand({ RequestItems: { [table]: { ...projection, Keys: keys } } })
-    const { Responses, UnprocessedKeys }: BatchGetItemCommandOutput = await client.send(call, { abortSignal: abort })
+    const { Responses, UnprocessedKeys } = await send(client, call, { abort, deadline })
     const items = Responses?.[table] ?? []
     for (const item of items) wanted.get(identityOf(command, item))?.answer(jsonOfItem(item, fields))
     keys = UnprocessedKeys?.[table]?.Keys ?? []
@@ -145,6 +148,31 @@ async function ask(
     if (pauseMs > 0) await new Promise(resolve => setTimeout(resolve, pauseMs))
     if (abort.aborted) return
   }
+}
+
+/** As often as a look-up bears it where the table is throttled, the service is not well or the connection broke. */
+async function send(
+  client: DynamoDBClient,
+  call: BatchGetItemCommand,
+  { abort, deadline }: { readonly abort: AbortSignal; readonly deadline: Deadline },
+): Promise<BatchGetItemCommandOutput> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.send(call, { abortSignal: abort })
+    } catch (error) {
+      const pauseMs = backoffMs(attempt - 1, firstPauseAfterErrorMs)
+      if (attempt === attempts || abort.aborted || !mayPass(error) || pauseMs >= deadline.remainingMs()) throw error
+      await new Promise(resolve => setTimeout(resolve, pauseMs))
+    }
+  }
+}
+
+const throttledNames = ['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded']
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { httpStatusCode: status } = (error as { $metadata?: { httpStatusCode?: number } }).$metadata ?? {}
+  return status === undefined || status >= 500 || throttledNames.includes(error.name)
 }
 
 /** What stands for the answer where no item can have this key. */

@@ -65,10 +65,15 @@ export function connectIgnite({ url, scenario, ca }: IgniteConfig): LookupPort {
   }
 
   async function getAll(keys: readonly string[]): Promise<ReadonlyMap<string, Value>> {
-    if (connection?.isOpen() !== true) {
-      connection = open({ hostname, port: Number(port) || defaultPort, tls: protocol === 'ignites:', ca })
-      await connection.greet(decodeURIComponent(username), decodeURIComponent(password))
-    }
+    if (connection?.isOpen() !== true)
+      connection = open({
+        hostname,
+        port: Number(port) || defaultPort,
+        tls: protocol === 'ignites:',
+        ca,
+        user: decodeURIComponent(username),
+        password: decodeURIComponent(password),
+      })
     return readEntries(await connection.ask(getAllRequest(cacheId, keys)))
   }
 }
@@ -103,8 +108,7 @@ const version = { major: 1, minor: 2, patch: 0 }
 
 interface Connection {
   isOpen(): boolean
-  greet(user: string, password: string): Promise<void>
-  /** One request at a time is written whole; answers carry its number. */
+  /** Behind the greeting. One request at a time is written whole; answers carry its number. */
   ask(body: (requestId: bigint) => Buffer): Promise<Buffer>
   end(): void
 }
@@ -114,9 +118,12 @@ interface Address {
   readonly port: number
   readonly tls: boolean
   readonly ca: string | undefined
+  /** Empty: nobody. */
+  readonly user: string
+  readonly password: string
 }
 
-function open({ hostname, port, tls, ca }: Address): Connection {
+function open({ hostname, port, tls, ca, user, password }: Address): Connection {
   // An IPv6 address stands in brackets in a URL.
   const host = hostname.replace(/^\[|\]$/g, '')
   const socket: Socket = tls
@@ -171,22 +178,27 @@ function open({ hostname, port, tls, ca }: Address): Connection {
       socket.write(bytes)
     })
 
+  async function greet(): Promise<void> {
+    const head = Buffer.alloc(8)
+    head.writeInt8(1, 0)
+    head.writeInt16LE(version.major, 1)
+    head.writeInt16LE(version.minor, 3)
+    head.writeInt16LE(version.patch, 5)
+    head.writeInt8(2, 7)
+    const login = user === '' ? [] : [textObject(user), textObject(password)]
+    const frame = await exchange(greetingId, framed([head, ...login]))
+    // 1: welcome. Otherwise the server's version and the reason, which may name the user.
+    if (frame[0] !== 1) throw frame[0] === 0 ? new Refused('the greeting was refused: user, password or version') : malformed()
+    greeted = true
+  }
+  // All who ask wait for it: an answer before the greeting's would be taken for that.
+  const greeting = greet()
+  greeting.catch(() => undefined)
+
   return {
     isOpen: () => isOpen,
-    async greet(user, password) {
-      const head = Buffer.alloc(8)
-      head.writeInt8(1, 0)
-      head.writeInt16LE(version.major, 1)
-      head.writeInt16LE(version.minor, 3)
-      head.writeInt16LE(version.patch, 5)
-      head.writeInt8(2, 7)
-      const login = user === '' ? [] : [textObject(user), textObject(password)]
-      const frame = await exchange(greetingId, framed([head, ...login]))
-      // 1: welcome. Otherwise the server's version and the reason, which may name the user.
-      if (frame[0] !== 1) throw frame[0] === 0 ? new Refused('the greeting was refused: user, password or version') : malformed()
-      greeted = true
-    },
     async ask(body) {
+      await greeting
       const id = ++lastId
       const frame = await exchange(id, body(id))
       const status = frame.readInt32LE(8)

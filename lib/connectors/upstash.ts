@@ -105,6 +105,7 @@ class Refused extends Error {}
 function answerOf({ command }: LookupRequest, { error, result }: Reply): LookupAnswer {
   if (error?.startsWith('WRONGTYPE')) return new WrongKind('another kind of data')
   if (error) throw new Refused(/^[A-Z]+\b/.exec(error)?.[0] ?? 'an error of the server')
+  if (isBroken(result)) return notText
   if (command.kind === 'member' && (result === 0 || result === 1)) return result === 1
   if (command.kind === 'string' && isTextOrNull(result)) return result
   if (command.kind === 'hash' && Array.isArray(result) && result.length === command.fields.length && result.every(isTextOrNull))
@@ -114,14 +115,24 @@ function answerOf({ command }: LookupRequest, { error, result }: Reply): LookupA
 
 const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'
 
+// The client decodes base64 leniently, so that bytes which are no text come as U+FFFD. A text with a real one has been through that before.
+const isBroken = (result: unknown): boolean =>
+  typeof result === 'string' ? result.includes('\ufffd') : Array.isArray(result) && result.some(isBroken)
+const notText = new WrongKind('bytes that are not UTF-8')
+
 /** The client's own messages quote the whole request, which holds customers' keys: nothing of them is repeated. */
 function reasonOf(error: unknown): { reason?: string } {
   if (error instanceof Refused) return { reason: error.message }
   if (error instanceof Malformed || (error instanceof Error && error.name === 'UpstashJSONParseError'))
     return { reason: 'the answer is not of the Upstash protocol' }
-  if (error instanceof Error && error.name === 'UpstashError')
-    return { reason: /^(Unauthorized|WRONGPASS)/.test(error.message) ? 'the token was refused' : 'the request was refused' }
+  if (error instanceof Error && error.name === 'UpstashError') return { reason: refusalOf(error.message) }
   return {}
+}
+
+function refusalOf(message: string): string {
+  if (/^(Unauthorized|WRONGPASS)/.test(message)) return 'the token was refused'
+  // upstash.com/docs/redis/troubleshooting: "ERR max requests limit exceeded", also of a day, of bandwidth, of requests a second.
+  return /^ERR max\b[a-z ]* limit exceeded/.test(message) ? 'the limit of requests is reached' : 'the request was refused'
 }
 
 /** The token may stand apart from the address: in SLUICE_REDIS_TOKEN. */

@@ -13,20 +13,37 @@ export interface Proxy {
   cut(): void
   /** What comes on the connections that are open now is lost from here on, and they stay open. */
   deafen(): void
-  /** Cuts the connection after so many further bytes of answers, once. */
-  cutAfter(byteCount: number): void
+  /** Resets all connections (RST). */
+  reset(): void
+  /** Resets connections, once each as often as told: as they come, when a question has been passed on, or when half of an answer has. */
+  resetNext(moment: Moment, times?: number): void
+  /** Nothing listens any more and all connections are gone, until `up`: at the same address. */
+  down(): Promise<void>
+  up(): Promise<void>
   close(): Promise<void>
 }
+
+/** Where in an exchange a connection is reset. */
+export type Moment = 'connected' | 'asked' | 'answering'
 
 export async function startProxy(target: string): Promise<Proxy> {
   const [host, port] = target.split(':') as [string, string]
   const pairs = new Set<readonly [Socket, Socket]>()
   const deaf = new Set<Socket>()
   let held: (() => void)[] | undefined
-  let bytesLeft = Number.POSITIVE_INFINITY
+  let due: { readonly moment: Moment; times: number } | undefined
   let count = 0
+  const isDue = (moment: Moment): boolean => {
+    if (due?.moment !== moment) return false
+    if (--due.times <= 0) due = undefined
+    return true
+  }
   const server = createServer(client => {
     count++
+    if (isDue('connected')) {
+      client.on('error', () => undefined).resetAndDestroy()
+      return
+    }
     const upstream = connect(Number(port), host)
     const pair = [client, upstream] as const
     pairs.add(pair)
@@ -37,26 +54,29 @@ export async function startProxy(target: string): Promise<Proxy> {
     }
     for (const socket of pair) socket.on('error', end).on('close', end)
     client.on('data', chunk => {
-      if (!deaf.has(client)) upstream.write(chunk)
+      if (deaf.has(client)) return
+      upstream.write(chunk)
+      if (isDue('asked')) client.resetAndDestroy()
     })
     upstream.on('data', chunk => {
       const pass = () => {
         if (client.destroyed) return
-        if (chunk.length <= bytesLeft) {
-          bytesLeft -= chunk.length
-          client.write(chunk)
-          return
-        }
-        client.write(chunk.subarray(0, bytesLeft), end)
-        bytesLeft = Number.POSITIVE_INFINITY
+        if (isDue('answering')) client.write(chunk.subarray(0, chunk.length / 2), () => client.resetAndDestroy())
+        else client.write(chunk)
       }
       if (held === undefined) pass()
       else held.push(pass)
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const listen = (number: number) => new Promise<void>(resolve => server.listen(number, '127.0.0.1', resolve))
+  const close = async () => {
+    for (const [client] of pairs) client.destroy()
+    if (server.listening) await new Promise(resolve => server.close(resolve))
+  }
+  await listen(0)
+  const own = (server.address() as AddressInfo).port
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${own}`,
     connectionCount: () => count,
     hold: () => {
       held = []
@@ -72,13 +92,15 @@ export async function startProxy(target: string): Promise<Proxy> {
     deafen: () => {
       for (const [client] of pairs) deaf.add(client)
     },
-    cutAfter: byteCount => {
-      bytesLeft = byteCount
+    reset: () => {
+      for (const [client] of pairs) client.resetAndDestroy()
     },
-    async close() {
-      for (const [client] of pairs) client.destroy()
-      await new Promise(resolve => server.close(resolve))
+    resetNext: (moment, times = 1) => {
+      due = times > 0 ? { moment, times } : undefined
     },
+    down: close,
+    up: () => listen(own),
+    close,
   }
 }
 
