@@ -12,7 +12,7 @@ const zones = 3
 const brokers = 3
 const brokerGb = 10
 /** Of the topics of the samples, three partitions each, where they have been made at MSK Serverless. */
-const serverlessPartitions = 48
+const serverlessPartitions = 108
 
 /** Dollars a month, by part; parts that a choice does not have are left out. */
 export function demoCost({ kafka, store, polling }: DemoChoice): ReadonlyMap<string, number> {

@@ -45,11 +45,22 @@ describe.skipIf(missing !== undefined)(`cfn-lint${missing === undefined ? '' : `
 })
 
 test('it has the topics and tables of the sample scenarios', () => {
-  const samples = ['large-transactions', 'next-best-action', 'order-lines', 'telecom-campaign']
+  const samples = [
+    'best-offer',
+    'client-near-pos',
+    'device-alarms',
+    'large-transactions',
+    'loan-request',
+    'next-best-action',
+    'offer-proposal',
+    'order-lines',
+    'promotion',
+    'telecom-campaign',
+  ]
   const scenarios = discoverScenarios(root, { colors: false })
     .scenarios.map(({ scenario }) => scenario)
     .filter(({ name }) => samples.includes(name))
-  expect(scenarios).toHaveLength(4)
+  expect(scenarios).toHaveLength(samples.length)
   const topics = new Set(resourcesOf('AWS::MSK::Topic').map(({ Properties }) => Properties['TopicName']))
   for (const scenario of scenarios) {
     const needed = [scenario.source.topic, ...outputTopics(scenario), `sluice.${scenario.name}.dead-letters`]
@@ -59,6 +70,18 @@ test('it has the topics and tables of the sample scenarios', () => {
   expect(resourcesOf('AWS::DynamoDB::Table').map(({ Properties }) => Properties['TableName'])).toEqual(
     scenarios.flatMap(lookupTables),
   )
+})
+
+test('its Valkey keeps state: nothing is evicted', () => {
+  const [{ Properties }] = resourcesOf('AWS::ElastiCache::ParameterGroup') as [Template['Resources'][string]]
+  expect(Properties).toMatchObject({
+    CacheParameterGroupFamily: 'valkey8',
+    Properties: { 'maxmemory-policy': 'noeviction' },
+  })
+  expect(resourcesOf('AWS::ElastiCache::ReplicationGroup')[0]!.Properties).toMatchObject({
+    EngineVersion: '8.0',
+    CacheParameterGroupName: { Ref: 'CacheSettings' },
+  })
 })
 
 test('what it exports is what README.md imports', () => {
