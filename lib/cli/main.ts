@@ -12,12 +12,13 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   invoke: () => import('./invoke.ts'),
   progress: () => import('./progress.ts'),
   replay: () => import('./replay.ts'),
+  state: () => import('./state.ts'),
   cost: () => import('./cost.ts'),
 }
 const commandNames = Object.keys(commands)
 
 /** Designed, and not there yet. */
-const plannedNames = ['dev', 'state']
+const plannedNames = ['dev']
 
 const helpFlag: Flag = { kind: 'switch', about: 'prints this' }
 

@@ -99,7 +99,7 @@ export class StateClaims {
   /** Step 0. Before the fence: a writer whose token is valid then knows that nobody can commit behind its back. */
   async claim(partition: TopicPartition, deadline: Deadline): Promise<void> {
     const claim: StateClaim = await this.port.claim({ scope: scopeOf(this.plan), partition }, deadline)
-    this.#assertSignature(claim.signature)
+    assertSignature(claim.signature, this.plan)
     this.#held.set(idOf(partition), claim)
   }
 
@@ -163,17 +163,18 @@ export class StateClaims {
   forget(partition: TopicPartition): void {
     this.#held.delete(idOf(partition))
   }
+}
 
-  #assertSignature(stored: string | undefined): void {
-    if (stored === undefined || stored === this.plan.state.signature) return
-    const before = JSON.parse(stored) as Record<string, Record<string, string>>
-    const now = JSON.parse(this.plan.state.signature) as Record<string, Record<string, string>>
-    for (const [entry, fields] of Object.entries(now)) {
-      for (const [field, declared] of Object.entries(fields)) {
-        const found = before[entry]?.[field]
-        if (found !== undefined && found !== declared)
-          throw runtimeError('generation-needed', { scenario: this.plan.scenario, entry, field, stored: found, declared })
-      }
+/** Throws where values were written with other types than the plan reads. A new field finds nothing, and has its default. */
+export function assertSignature(stored: string | undefined, { scenario, state }: Plan & { readonly state: StatePlan }): void {
+  if (stored === undefined || stored === state.signature) return
+  const before = JSON.parse(stored) as Record<string, Record<string, string>>
+  const now = JSON.parse(state.signature) as Record<string, Record<string, string>>
+  for (const [entry, fields] of Object.entries(now)) {
+    for (const [field, declared] of Object.entries(fields)) {
+      const found = before[entry]?.[field]
+      if (found !== undefined && found !== declared)
+        throw runtimeError('generation-needed', { scenario, entry, field, stored: found, declared })
     }
   }
 }

@@ -93,7 +93,7 @@ describe('wrong use: exit code 2, one line that tells what to do', () => {
     [['check', 'telecom-campain'], 'There is no file functions/telecom-campain.yml. Did you mean "telecom-campaign"?\n'],
     [['explain'], 'Too few arguments. Usage: npx sluice explain SCENARIO\n'],
     [['explain', 'a', 'b'], '"b" is one argument too many. Usage: npx sluice explain SCENARIO\n'],
-    [['state', 'x'], '"state" is not built yet. What is: npx sluice --help\n'],
+    [['dev', 'x'], '"dev" is not built yet. What is: npx sluice --help\n'],
   ])('%j', async (words, error) => {
     expect(await sluice(words)).toEqual({ exitCode: 2, out: '', error })
   })

@@ -1,0 +1,138 @@
+// A scenario with state on topics of its own, its function on the real broker and store, and the command line beside it.
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createTopics } from '../../../infra/local/topics.ts'
+import { main } from '../../../lib/cli/main.ts'
+import { interpretedPlan } from '../../../lib/compiler/interpreted.ts'
+import { plan } from '../../../lib/compiler/planning.ts'
+import { createKafka, type KafkaPort } from '../../../lib/connectors/kafka/producer.ts'
+import { connectRedisStateStore } from '../../../lib/connectors/state-redis.ts'
+import { readCommitted } from '../../../lib/emulator/committed.ts'
+import { buildEvent, type ConsumedRecord } from '../../../lib/emulator/event.ts'
+import { createHandler } from '../../../lib/runtime/handler.ts'
+import type { StatePort, TransactionPort } from '../../../lib/runtime/ports.ts'
+import { checkScenario } from '../../../lib/scenario/check.ts'
+
+export interface Services {
+  readonly broker: string
+  readonly redis: string
+}
+
+export interface Wrapping {
+  kafka(kafka: KafkaPort): TransactionPort
+  state(state: StatePort): StatePort
+}
+
+export interface Container {
+  /** Customers by partition and offset. */
+  decide(records: readonly ConsumedRecord[]): Promise<unknown>
+  readonly told: readonly string[]
+  readonly counts: ReadonlyMap<string, number>
+  close(): Promise<void>
+}
+
+export interface Rules {
+  readonly delivery?: 'exactly-once' | 'at-least-once'
+  /** Without: the scenario before state was added. */
+  readonly state?: string
+  readonly value?: string
+}
+
+const visits = `state:
+  visit: { key: event.id, fields: { count: int = 0 }, set: { count: visit.count + 1 } }
+  greeting: { key: event.id, limit: 2, within: 30d }
+`
+
+export async function statePlace({ broker, redis }: Services, partitions = 1, rules: Rules = {}) {
+  const name = `visits-${randomUUID().slice(0, 8)}`
+  const [source, target] = [`in.${name}`, `out.${name}`]
+  await createTopics(broker, [{ name: source, partitions }, { name: target }, { name: `sluice.${name}.dead-letters` }])
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-state-'))
+  const file = join(folder, `${name}.yml`)
+  let text = ''
+  const write = ({ delivery = 'exactly-once', state = visits, value = 'visit.count' }: Rules) => {
+    text = `scenario: ${name}\ndescription: Counts\ndelivery: ${delivery}\nsource: { topic: ${source}, event: { id: string } }\n${state}sinks:\n  counted: { topic: ${target}, key: event.id, value: { n: ${value} } }\n`
+    writeFileSync(file, text)
+  }
+  write(rules)
+  return {
+    ...{ name, source, write, container },
+    /** So many records in the source itself, for those who compare a position with its end. */
+    async fill(count: number) {
+      const kafka = createKafka({ bootstrapServers: broker, clientId: 'test' })
+      const deadline = { remainingMs: () => 20_000 }
+      const session = await kafka.fence(`filler/${source}`, deadline)
+      const records = Array.from({ length: count }, (_, n) => ({
+        ...{ topic: source, key: null, value: Buffer.from(`${n}`), headers: [], partitionSeed: '', timestampMs: noonMs },
+      }))
+      await kafka.transact(session, { records }, deadline)
+      await kafka.close()
+    },
+    async sluice(...words: readonly string[]) {
+      let [out, error] = ['', '']
+      const code = await main(['state', file, ...words], {
+        out: part => {
+          out += part
+        },
+        error: part => {
+          error += part
+        },
+        colors: false,
+        environment: { SLUICE_KAFKA: broker, SLUICE_REDIS: redis },
+        stop: new AbortController().signal,
+      })
+      return { code, out: out.replaceAll(name, 'visits'), error: error.replaceAll(name, 'visits') }
+    },
+    async outputs() {
+      const records = await readCommitted(broker, [target], { timeoutMs: 20_000 })
+      return records.map(({ headers, value }) => {
+        const key = headers.find(header => header.name === 'sluice-idempotency-key')!.value!
+        return `${Buffer.from(key).toString().replace(`${name}.1/${source}/`, '')} ${Buffer.from(value!).toString()}`
+      })
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+
+  function container({
+    kafka: wrapKafka = kafka => kafka,
+    state: wrapState = state => state,
+  }: Partial<Wrapping> = {}): Container {
+    const { scenario } = checkScenario(file, text)
+    const compiled = interpretedPlan(plan(scenario!))
+    const kafka = createKafka({ bootstrapServers: broker, clientId: 'test', delivery: compiled.delivery })
+    const store = connectRedisStateStore({ url: redis, scenario: name })
+    const told: string[] = []
+    const counts = new Map<string, number>()
+    const tell = (message: string) => void told.push(message.replaceAll(name, 'visits'))
+    const handler = createHandler(compiled, {
+      kafka: wrapKafka(kafka),
+      stores: { state: store.lookups },
+      state: wrapState(store.state),
+      log: { info: () => undefined, warn: tell, error: tell },
+      metrics: { count: (metric, by) => void counts.set(metric, (counts.get(metric) ?? 0) + by), flush: () => undefined },
+      deadLetterTopic: `sluice.${name}.dead-letters`,
+    })
+    return {
+      ...{ told, counts },
+      decide: records =>
+        handler(buildEvent(records, { kind: 'self-managed', bootstrapServers: broker }), {
+          getRemainingTimeInMillis: () => 30_000,
+        } as never) as unknown as Promise<unknown>,
+      async close() {
+        await Promise.all([kafka.close(), store.state.close(), store.lookups.close()])
+      },
+    }
+  }
+}
+
+export const noonMs = Date.UTC(2026, 0, 1, 12)
+
+/** Visits of these customers, one a minute. */
+export function visitsOf(topic: string, ids: readonly string[], { partition = 0, from = 0 } = {}): readonly ConsumedRecord[] {
+  return ids.map((id, n) => ({
+    ...{ topic, partition, offset: from + n, timestampMs: noonMs + (from + n) * 60_000, timestampType: 'CREATE_TIME' },
+    ...{ key: Buffer.from(id), value: Buffer.from(JSON.stringify({ id })), headers: [] },
+  }))
+}
