@@ -92,10 +92,13 @@ export async function runReplay(
   }
 }
 
-/** A record out of its order would be judged by what later ones have left, and leave what they have replaced. */
-function refuseState({ scenario }: Plan, terminal: Terminal): ExitCode {
+/**
+ * A record out of its order would be judged by what later ones have left, and leave what they have replaced. Nobody can tell whether it may be: for
+ * "the first visit" it may not, for an address of a mail it could. A new record at the end of its topic is right for all rules, and has its own time.
+ */
+function refuseState({ scenario, source: { topic } }: Plan, terminal: Terminal): ExitCode {
   terminal.error(
-    `"${scenario}" has state, and a record that comes late would be judged by what later ones have left: its dead letters are shown (--show), and not sent. Decide them anew with all others by raising "generation", or send the records to the source topic again as new ones.\n`,
+    `"${scenario}" has state, and a record that comes late would be judged by what later ones have left: its dead letters are shown (--show), and not sent. Either let the producer send those records to "${topic}" again: as new ones, of their new time (--show --format json has their bytes). Or raise "generation": all records that the topic still holds are decided from empty state, and their outputs come again under new idempotency keys.\n`,
   )
   return 1
 }

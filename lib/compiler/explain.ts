@@ -40,13 +40,15 @@ function heading({ name, source, delivery }: Scenario): string {
   return `${name}: ${source.topic}, ${batch}, ${delivery}`
 }
 
-function total({ roundTrips, stages }: Planning): string {
+function total({ roundTrips, stages, scenario }: Planning): string {
   if (roundTrips === 0) return 'no round trips'
   const trips = stages.filter(stage => stage.kind === 'fetch' || stage.kind === 'write')
   // A look-up for a sink whose `when` reads a cap comes after the writing.
   const which = trips.at(-1)?.kind === 'write' ? 'the last one' : 'one of them'
   const state = trips.some(stage => stage.kind === 'write') ? `, ${which} writes state` : ''
-  return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most${state}`
+  // Without transactions nothing but the store can say how far the outputs are acknowledged.
+  const position = state !== '' && scenario.delivery === 'at-least-once' ? '; 1 more after the outputs writes the position' : ''
+  return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most${state}${position}`
 }
 
 function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): readonly ExplainLine[] {

@@ -164,6 +164,16 @@ test('what is remembered is read with the look-ups; the last round trip writes s
   ])
 })
 
+test('at least once the position is written to the store, too', () => {
+  const text = readFileSync('test/golden/good/win-back.yml', 'utf8').replace(
+    'scenario: win-back',
+    'scenario: test\ndelivery: at-least-once',
+  )
+  expect(explained(text).at(-1)).toBe(
+    '  2 round trips per batch at most, the last one writes state; 1 more after the outputs writes the position',
+  )
+})
+
 test('state beside look-ups per record and per element; caps alone are only written', () => {
   const text = `
     scenario: test

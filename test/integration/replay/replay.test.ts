@@ -210,5 +210,8 @@ test('a scenario with state is not sent: a late record would be judged by what l
     environment: { SLUICE_KAFKA: inject('kafka') },
     stop: new AbortController().signal,
   })
-  expect({ code, error }).toEqual({ code: 1, error: expect.stringContaining('"client-near-pos" has state') })
+  expect(code).toBe(1)
+  expect(error).toMatch(
+    /^"client-near-pos" has state, .* Either let the producer send those records to "\S+" again: .* Or raise "generation": /,
+  )
 })
