@@ -79,6 +79,10 @@ interface Alarm {
   readonly about: string
 }
 
+export function alarmCount({ state }: Scenario): number {
+  return alarmList(defaultLag, '', state.length > 0).length
+}
+
 // The same words as in README.md's table: who is woken reads what is meant and what to do.
 function alarmList(lag: number, deadLetterTopic: string, hasState: boolean): readonly Alarm[] {
   return [

@@ -208,6 +208,7 @@ export default class SluicePlugin {
   }
 
   async #buildAll(): Promise<void> {
+    this.#refuseStores()
     const built = await Promise.all(
       this.#scenarios.map(async scenarioFile => ({ scenarioFile, bundle: await this.#build(scenarioFile) })),
     )
@@ -217,6 +218,19 @@ export default class SluicePlugin {
       const cost = await this.#costOf(scenarioFile.scenario.name, bundle)
       this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${[report, ...cost].join('; ')}`)
     }
+  }
+
+  /** All at once, and before anything is built, which takes its time. */
+  #refuseStores(): void {
+    const settings = this.#serverless.configurationInput.sluice
+    if (settings === undefined) return
+    const shared = [...accessProblems(settings), ...stateSettingsProblems(settings)]
+    const own = this.#scenarios.flatMap(({ file, scenario }) => {
+      const problems = stateProblems(scenario, this.#environmentOf(scenario), settings)
+      return problems.map(problem => `${file}: ${problem}`)
+    })
+    const problems = [...shared, ...own]
+    if (problems.length > 0) throw this.#error(`${problems.join('.\n')}.`, 'SLUICE_REFUSED')
   }
 
   /** Measured once for the same bundle. A figure is no reason to stop a deploy: what cannot be measured here is not told. */
@@ -299,11 +313,7 @@ export default class SluicePlugin {
       )
     }
     const mappings = new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)]))
-    const shared = [
-      ...(settings === undefined ? [] : [...accessProblems(settings), ...stateSettingsProblems(settings)]),
-      ...sharedGroups(mappings),
-      ...pollerGroupProblems([...mappings.values()]),
-    ]
+    const shared = [...sharedGroups(mappings), ...pollerGroupProblems([...mappings.values()])]
     if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
     for (const warning of settings === undefined ? [] : accessWarnings(settings)) this.#utilities.log.warning(`${warning}.`)
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
@@ -373,14 +383,7 @@ export default class SluicePlugin {
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
-    const environment = lambda.environment ?? {}
-    this.#refuseWhatCannotRun(
-      [
-        ...functionProblems(storesOf(scenario).includes('redis'), lambda, settings),
-        ...stateProblems(scenario, environment, settings),
-      ],
-      file,
-    )
+    this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
     const mapping = this.#mappingOf(scenario, settings)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
@@ -391,7 +394,7 @@ export default class SluicePlugin {
       this.#utilities.log.warning(`${file}: ${warning}.`)
     }
     const isSelfManaged = clusterKind(settings) === 'self-managed'
-    const stateTable = stateTableOfFunction(scenario, environment)
+    const stateTable = stateTableOfFunction(scenario, this.#environmentOf(scenario))
     const roleId = roleIdOf(naming, scenario.name)
     const ownRole = lambda.role === roleId
     const statements = statementsOf(scenario, {

@@ -15,6 +15,8 @@ export interface Workload {
   readonly mode: 'on-demand' | 'provisioned'
   /** Metrics that the function writes. */
   readonly metricCount: number
+  /** Of the scenario. */
+  readonly alarmCount: number
 }
 
 export const assumptions = {
@@ -65,7 +67,7 @@ export function costOf(workload: Workload): Cost {
   const millionsPerMonth = (eventsPerSecond * secondsPerMonth) / 1e6
   const pollers = mode === 'provisioned' ? (prices.lambda.pollerUnitHour * hoursPerMonth) / millionsPerMonth : 0
   const watchingPerMonth =
-    workload.metricCount * prices.cloudWatch.metric + 6 * prices.cloudWatch.alarm + prices.cloudWatch.dashboard
+    workload.metricCount * prices.cloudWatch.metric + workload.alarmCount * prices.cloudWatch.alarm + prices.cloudWatch.dashboard
   const perMillion = requests + duration + logs + pollers
   return {
     eventsPerBatch,

@@ -1,6 +1,7 @@
 // `npx sluice cost`: dollars per million events, from what the compiled scenario is measured to need on its sample events.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { alarmCount } from '../../infra/observability.ts'
 import { plan } from '../compiler/planning.ts'
 import { totals } from '../connectors/metrics.ts'
 import type { KafkaEvent } from '../runtime/event.ts'
@@ -87,6 +88,8 @@ export async function costInShort(name: string): Promise<string | undefined> {
 function workloadOf(scenario: Scenario, cpuMsPer1000: number, eventsPerSecond: number): Workload {
   const { settings } = scenario.source
   const dropping = [...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop')
+  // What is left; of a cap also what it refuses.
+  const ofState = scenario.state.flatMap(({ kind }) => (kind === 'cap' ? ['places', 'dropped'] : ['remembered']))
   return {
     eventsPerSecond,
     cpuMsPer1000,
@@ -96,7 +99,8 @@ function workloadOf(scenario: Scenario, cpuMsPer1000: number, eventsPerSecond: n
     memoryMb: literalMemory(scenario),
     architecture: 'arm64',
     mode: settings['provisionedPollerConfig'] === undefined ? 'on-demand' : 'provisioned',
-    metricCount: totals.length + scenario.filters.length + dropping.length + scenario.sinks.length,
+    metricCount: totals.length + scenario.filters.length + dropping.length + scenario.sinks.length + ofState.length,
+    alarmCount: alarmCount(scenario),
   }
 }
 
@@ -124,7 +128,11 @@ function rendered(scenario: Scenario, workload: Workload, cost: Cost, others: Ot
     ),
     row('logs', dollars(cost.logs), "a line of metrics a batch, and Lambda's own"),
     row('pollers', dollars(cost.pollers), workload.mode === 'provisioned' ? 'one poller unit, not shared' : 'on demand: free'),
-    row('watching', dollars(cost.watchingPerMonth), `a month: ${workload.metricCount} metrics, 6 alarms, a dashboard`),
+    row(
+      'watching',
+      dollars(cost.watchingPerMonth),
+      `a month: ${workload.metricCount} metrics, ${workload.alarmCount} alarms, a dashboard`,
+    ),
     '\n',
     other('Flink', others.flink, `managed, at ${assumptions.flinkEventsPerSecondAndKpu} events/s per KPU (assumed)`),
     other('containers', others.containers, 'pairs on Fargate that run the same code'),

@@ -12,6 +12,7 @@ const workload: Workload = {
   architecture: 'arm64',
   mode: 'on-demand',
   metricCount: 10,
+  alarmCount: 6,
 }
 
 test('a million events are 10,000 full batches of 9 ms', () => {
