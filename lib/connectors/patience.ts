@@ -23,8 +23,9 @@ export interface Unanswered {
   readonly advice: string
 }
 
+/** Whole: what remains is measured in fractions, and AbortSignal.timeout throws at one. */
 export function timeoutOf(deadline: Deadline): number {
-  return Math.max(1, Math.min(defaultTimeoutMs, deadline.remainingMs()))
+  return Math.max(1, Math.floor(Math.min(defaultTimeoutMs, deadline.remainingMs())))
 }
 
 export function unanswered(error: unknown, what: Unanswered): RetryableError {

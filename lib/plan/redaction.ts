@@ -1,6 +1,7 @@
 // What a dead letter does not show: fields of its JSON value, its key, headers. The rest stays byte for byte, so the text is cut and not written
 // anew. A value in which no field can be found, since it is not JSON, is withheld as a whole. The record itself stays at its coordinates.
 import { isUtf8 } from 'node:buffer'
+import type { Failure } from './failure.ts'
 import type { Header, SourceRecord } from './plan.ts'
 
 export interface Redacted {
@@ -12,6 +13,18 @@ export interface Redacted {
 }
 
 export const redactedText = '[redacted]'
+
+/** Where a record failed, as logs and dead letters may show it. */
+export function shownAt({ reason, at }: Failure, paths: readonly string[]): string {
+  if (!reason.startsWith('lookup-')) return at
+  // The key of a look-up was built from the record.
+  if (paths.length > 0) return redactedText
+  const url = /^(https?:\/\/)(?:[^/?\n]*@)?([^?\n]*)(.?)/s.exec(at)
+  if (url === null) return at
+  // A query may hold a token, and what is POSTed may be long.
+  const [, scheme, place, rest] = url
+  return `${scheme}${place}${rest === '' ? '' : '?…'}`
+}
 
 export function redact({ key, value, headers }: SourceRecord, paths: readonly string[]): Redacted {
   if (paths.length === 0) return { key, value, headers, paths: [] }

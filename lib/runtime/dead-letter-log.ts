@@ -2,7 +2,7 @@
 // costs more than the function; the metrics count them all.
 import type { Failure } from '../plan/failure.ts'
 import type { Plan, SourceRecord } from '../plan/plan.ts'
-import { redactedText } from '../plan/redaction.ts'
+import { shownAt } from '../plan/redaction.ts'
 
 export interface DeadLetterLog {
   /** Of a committed one. */
@@ -22,7 +22,8 @@ export function createDeadLetterLog({ scenario, redact = [] }: Plan, log: WarnLo
   let lineCount = 0
   const rest = new Map<string, number>()
   return {
-    tell({ topic, partition, offset }, { reason, at, message }) {
+    tell({ topic, partition, offset }, failure) {
+      const { reason, message } = failure
       if (lineCount++ >= mostLines) {
         rest.set(reason, (rest.get(reason) ?? 0) + 1)
         return
@@ -36,7 +37,7 @@ export function createDeadLetterLog({ scenario, redact = [] }: Plan, log: WarnLo
           topic,
           partition,
           offset,
-          at: redact.length > 0 && reason.startsWith('lookup-') ? redactedText : at,
+          at: shownAt(failure, redact),
           retry: 'never',
         },
       )

@@ -1,7 +1,7 @@
 // From decided columns to output records. The same input gives the same bytes on every replay: no clock, no randomness, no map order.
 import { Failure } from '../plan/failure.ts'
 import type { Columns, Header, Plan, SinkOutput, SourceRecord } from '../plan/plan.ts'
-import { redact, redactedText } from '../plan/redaction.ts'
+import { redact, shownAt } from '../plan/redaction.ts'
 import type { OutputRecord } from './ports.ts'
 
 /** What one source record leaves behind. */
@@ -99,7 +99,7 @@ function deadLetter(record: SourceRecord, failure: Failure, plan: Plan, options:
     : failure.message
   const added = {
     'sluice-reason': failure.reason,
-    'sluice-at': shownAt(failure, plan),
+    'sluice-at': shownAt(failure, plan.redact ?? []),
     'sluice-coordinates': `${record.topic}-${record.partition}@${record.offset}`,
     'sluice-scenario': `${plan.scenario}.${plan.generation}`,
     'sluice-message': message,
@@ -114,11 +114,6 @@ function deadLetter(record: SourceRecord, failure: Failure, plan: Plan, options:
     timestampMs: record.timestampMs,
     partitionSeed: idempotencyKey,
   }
-}
-
-/** The key of a look-up was built from the record. */
-function shownAt({ reason, at }: Failure, { redact: hidden = [] }: Plan): string {
-  return hidden.length > 0 && reason.startsWith('lookup-') ? redactedText : at
 }
 
 function idempotencyKeyOf(plan: Plan, { topic, partition, offset }: SourceRecord, sink: string, index: number): string {

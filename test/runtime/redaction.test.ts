@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { redact } from '../../lib/plan/redaction.ts'
+import { Failure } from '../../lib/plan/failure.ts'
+import { redact, shownAt } from '../../lib/plan/redaction.ts'
 
 const record = (value: string | Uint8Array | null, fields: object = {}) => ({
   ...{ topic: 't', partition: 0, offset: 1, timestampMs: 0, key: null, headers: [] },
@@ -64,4 +65,15 @@ test('key and headers, where they are named', () => {
     ],
     paths: ['headers.token', 'key'],
   })
+})
+
+test.each([
+  ['the key of a look-up', 'lookup-missing', 'customer:c-1?x', [], 'customer:c-1?x'],
+  ['a query may hold a token', 'lookup-missing', 'https://prices.example/v1/a?key=secret', [], 'https://prices.example/v1/a?…'],
+  ['what is POSTed', 'lookup-invalid', 'https://prices.example/v1\n{"id":1}\n', [], 'https://prices.example/v1?…'],
+  ['a login', 'lookup-missing', 'http://user:secret@prices.example/v1/a@b', [], 'http://prices.example/v1/a@b'],
+  ['built from what is hidden', 'lookup-missing', 'customer:c-1', ['event.id'], '[redacted]'],
+  ['a field', 'wrong-type', 'event.id', ['event.id'], 'event.id'],
+] as const)('where a record failed: %s', (_, reason, at, paths, shown) => {
+  expect(shownAt(new Failure(reason, at, 'a message'), paths)).toBe(shown)
 })

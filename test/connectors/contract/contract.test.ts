@@ -24,7 +24,8 @@ const content = {
   ['k'.repeat(1000)]: 'long',
   ...Object.fromEntries(Array.from({ length: 1234 }, (_, k) => [`many:${k}`, `value ${k}`])),
 }
-const deadline = (ms = 2000) => ({ remainingMs: () => ms })
+/** With a fraction, as what remains of an invocation has. */
+const deadline = (ms = 2000) => ({ remainingMs: () => ms + 0.5 })
 
 describe.each(sources)('$name', source => {
   let running: RunningSource
