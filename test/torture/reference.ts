@@ -51,8 +51,8 @@ const shares = {
 type ReferenceFault = keyof typeof shares
 const kinds = Object.keys(shares) as readonly ReferenceFault[]
 /**
- * The copier reads its position before it fences (`messagesRemaining` comes before `initTransactions` in its `runEventLoop`), the second of
- * the variants in test/model/commit.ts: a zombie that wakes in between has its records copied once more. `--only zombie` shows it.
+ * The copier reads its position before it fences (`messagesRemaining` comes before `initTransactions` in its `runEventLoop`), the variant
+ * `readBeforeFence` of test/model/commit.ts: a zombie that commits in between has its records copied once more.
  */
 const beyondIt: ReadonlySet<ReferenceFault> = new Set(['zombie', 'frozen beyond the transaction timeout'])
 

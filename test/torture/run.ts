@@ -11,7 +11,7 @@ const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--t
   --brokers              1, or 3 that keep everything three times (default 1)
   --state                a function whose records leave something for later ones, and that has places to give
   --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each; without
-                         zombies, which it does not survive: --only zombie)
+                         zombies, against which it has no guard: --only zombie)
   --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
 
 // Containers, broker and Redis end with this process, and it must come to its end for that.
