@@ -37,7 +37,10 @@ export const rules: readonly Rule[] = [
     from: `lib/connectors/${host}.ts`,
     may: ['lib/runtime/', 'lib/connectors/', 'lib/plan/'],
   })),
-  { from: 'lib/connectors/', may: ['lib/runtime/ports.ts', 'lib/runtime/errors.ts', 'lib/plan/plan.ts'] },
+  {
+    from: 'lib/connectors/',
+    may: ['lib/runtime/ports.ts', 'lib/runtime/errors.ts', 'lib/runtime/breaker.ts', 'lib/plan/plan.ts'],
+  },
   { from: 'lib/emulator/', may: ['lib/runtime/event.ts'] },
   { from: 'lib/cli/', may: 'everything' },
   { from: 'infra/', may: 'everything' },

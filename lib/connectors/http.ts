@@ -1,8 +1,9 @@
 // Look-ups by HTTP: one request per key (with `batch: array` one for all), as many at a time as a small service bears, over kept connections. 404
 // means that there is nothing; 429 and 5xx are asked again after a random pause while there is time. Each request has its own outcome: what one
-// address does not answer spoils no other. Messages name the server alone: paths and queries hold customers' keys.
+// address does not answer spoils no other, and a server that is dead is left alone while others are asked. Messages name the server alone: paths and queries hold customers' keys.
 import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
-import { type Deadline, type LookupPort, type LookupRequest, type RetryableError, Unanswered } from '../runtime/ports.ts'
+import { type Breaker, createBreaker } from '../runtime/breaker.ts'
+import { type Deadline, type LookupPort, type LookupRequest, RetryableError, Unanswered } from '../runtime/ports.ts'
 import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered } from './patience.ts'
 
 export interface HttpConfig {
@@ -49,7 +50,15 @@ interface Server {
 class Refused extends Error {}
 
 export function connectHttp({ scenario }: HttpConfig): LookupPort {
+  // Few: a host stands in the scenario without holes.
+  const breakers = new Map<string, Breaker>()
   return { lookupMany, close: async () => undefined }
+
+  function breakerOf(host: string): Breaker {
+    const breaker = breakers.get(host) ?? createBreaker({ scenario, store: host, nowMs: () => performance.now() })
+    breakers.set(host, breaker)
+    return breaker
+  }
 
   async function lookupMany(
     requests: readonly LookupRequest[],
@@ -70,16 +79,25 @@ export function connectHttp({ scenario }: HttpConfig): LookupPort {
       servers.set(question.url.host, server)
       server.questions.push(question)
     }
-    const outcomes = await Promise.all([...servers].map(([host, server]) => askServer(host, server)))
-    const firstFailure = outcomes.find(({ failure }) => failure !== undefined)?.failure
+    const failures = await Promise.all([...servers].map(([host, server]) => failureOf(host, server)))
     // Nobody answered anything: the whole world of this look-up is broken, and whoever counts that must know.
-    if (firstFailure !== undefined && outcomes.every(({ answeredCount }) => answeredCount === 0)) throw firstFailure
+    if (failures.length > 0 && failures.every(failure => failure !== undefined)) throw failures[0]
     return answers
 
-    async function askServer(
-      host: string,
-      server: Server,
-    ): Promise<{ answeredCount: number; failure: RetryableError | undefined }> {
+    /** Undefined: it answered something. */
+    async function failureOf(host: string, server: Server): Promise<RetryableError | undefined> {
+      try {
+        await breakerOf(host).call(() => askServer(host, server))
+        return undefined
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error
+        leaveOpen(server.questions, error)
+        return error
+      }
+    }
+
+    /** Throws where it answered nothing. */
+    async function askServer(host: string, server: Server): Promise<void> {
       const failed: { readonly question: Question; readonly error: unknown }[] = []
       const tasks = server.questions.map(question => async () => {
         try {
@@ -92,21 +110,24 @@ export function connectHttp({ scenario }: HttpConfig): LookupPort {
         }
       })
       await inTurn(tasks, requestLimit)
-      if (failed.length === 0) return { answeredCount: server.questions.length, failure: undefined }
+      if (failed.length === 0) return
       const { error } = failed[0]!
+      const questions = failed.map(({ question }) => question)
       const failure = unanswered(error, {
         store: 'http',
         scenario,
-        keyCount: failed.reduce((sum, { question }) => sum + question.places.length, 0),
+        keyCount: questions.reduce((sum, { places }) => sum + places.length, 0),
         address: host,
         timeoutMs,
         advice,
         ...(error instanceof Refused && { reason: error.message }),
       })
-      for (const { question } of failed) {
-        for (const { request, k } of question.places) answers[request]![k] = new Unanswered(failure)
-      }
-      return { answeredCount: server.questions.length - failed.length, failure }
+      if (failed.length === server.questions.length) throw failure
+      leaveOpen(questions, failure)
+    }
+
+    function leaveOpen(questions: readonly Question[], failure: RetryableError): void {
+      for (const { places } of questions) for (const { request, k } of places) answers[request]![k] = new Unanswered(failure)
     }
   }
 }

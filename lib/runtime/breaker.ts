@@ -14,16 +14,30 @@ const failuresToOpen = 3
 const firstPauseMs = 1000
 const longestPauseMs = 30_000
 
-export function withBreaker(port: LookupPort, { scenario, store, nowMs }: BreakerOptions): LookupPort {
+export interface Breaker {
+  /** Asks, or throws `store-paused` without asking. */
+  call<Answers>(ask: () => Promise<Answers>): Promise<Answers>
+}
+
+export function withBreaker(port: LookupPort, options: BreakerOptions): LookupPort {
+  const breaker = createBreaker(options)
+  return {
+    lookupMany: (...asked) => breaker.call(() => port.lookupMany(...asked)),
+    close: () => port.close(),
+  }
+}
+
+/** For a store that is many, one for each. */
+export function createBreaker({ scenario, store, nowMs }: BreakerOptions): Breaker {
   let failures = 0
   let closedUntilMs = 0
   return {
-    lookupMany: async (requests, deadline, tell) => {
+    call: async ask => {
       const waitMs = closedUntilMs - nowMs()
       if (failures >= failuresToOpen && waitMs > 0)
         throw runtimeError('store-paused', { scenario, store, failures, waitMs: Math.ceil(waitMs) })
       try {
-        const answers = await port.lookupMany(requests, deadline, tell)
+        const answers = await ask()
         failures = 0
         return answers
       } catch (error) {
@@ -35,6 +49,5 @@ export function withBreaker(port: LookupPort, { scenario, store, nowMs }: Breake
         throw error
       }
     },
-    close: () => port.close(),
   }
 }

@@ -1,7 +1,7 @@
 // What HTTP alone has: states of a service, retries, limits.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connectHttp } from '../../../lib/connectors/http.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
 import { Unanswered } from '../../../lib/runtime/ports.ts'
@@ -80,6 +80,33 @@ test('slower than the deadline is its own outcome, too', async () => {
   const [answers] = await port.lookupMany([get([`${base}/slow`, `${base}/a`])], deadline(300))
   expect(answers).toEqual([expect.any(Unanswered), '/a'])
   expect((answers![0] as Unanswered).error).toMatchObject({ id: 'http-timeout' })
+})
+
+test('a dead server among others is asked three times and then left alone, and the others are answered', async () => {
+  let nowMs = 1_000_000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  ends.push(async () => clock.mockRestore())
+  const { base } = await serve((_, { url }, response) => response.end(url))
+  const refusing = await serve((_, __, response) => response.writeHead(403).end())
+  const other = connectHttp({ scenario: 'visits' })
+  const ask = async () => {
+    const [answers] = await other.lookupMany([get([`${base}/a`, `${refusing.base}/a`])], deadline())
+    return [answers![0], (answers![1] as Unanswered).error.id]
+  }
+  expect([await ask(), await ask(), await ask(), await ask(), await ask()]).toEqual([
+    ['/a', 'http-unreachable'],
+    ['/a', 'http-unreachable'],
+    ['/a', 'http-unreachable'],
+    ['/a', 'store-paused'],
+    ['/a', 'store-paused'],
+  ])
+  expect(refusing.seen.count).toBe(3)
+  nowMs += 1000
+  expect([await ask(), await ask()]).toEqual([
+    ['/a', 'http-unreachable'],
+    ['/a', 'store-paused'],
+  ])
+  expect(refusing.seen.count).toBe(4)
 })
 
 test('a server that answers nothing is not asked a thousand times', async () => {
