@@ -274,6 +274,7 @@ export default class SluicePlugin {
         stores,
         ...this.#keyValueScheme(scenario),
         ...this.#stateScheme(scenario),
+        tellsRows: this.#serverless.configurationInput.sluice?.logs?.rows === true,
       })
     } catch (error) {
       throw this.#error(

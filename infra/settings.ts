@@ -38,8 +38,8 @@ export interface SluiceSettings {
   readonly dashboards?: boolean
   /** `derived`: AWS keeps away what the rules drop for sure, judged by the value alone. Default `none`: the function sees every record. */
   readonly filterPatterns?: 'derived' | 'none'
-  /** `level`: from which on lines are written. `sample`: one record in so many is told with what became of it (0: none). */
-  readonly logs?: { readonly level?: (typeof logLevels)[number]; readonly sample?: number }
+  /** `level`: from which on lines are written. `sample`: one record in so many is told with what became of it (0: none). `rows`: which rows decided. */
+  readonly logs?: { readonly level?: (typeof logLevels)[number]; readonly sample?: number; readonly rows?: boolean }
   /** The producer's trace (W3C's `traceparent`) goes on in the outputs, and X-Ray samples invocations. */
   readonly tracing?: boolean
   readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
@@ -92,7 +92,7 @@ export const settingsSchema = {
     filterPatterns: { enum: ['derived', 'none'] },
     logs: {
       type: 'object',
-      properties: { level: { enum: logLevels }, sample: { type: 'integer', minimum: 0 } },
+      properties: { level: { enum: logLevels }, sample: { type: 'integer', minimum: 0 }, rows: { type: 'boolean' } },
       additionalProperties: false,
     },
     tracing: { type: 'boolean' },

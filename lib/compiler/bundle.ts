@@ -10,7 +10,7 @@ import { type CheckedScenario, checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { type KeyValueScheme, keyValueClients, type StateScheme, stateStores } from './key-value.ts'
-import { generateModule, type RunTimePaths } from './module.ts'
+import { generateModule, type ModuleOptions, type RunTimePaths } from './module.ts'
 import { plan, storesOf } from './planning.ts'
 
 export interface BundleOptions {
@@ -20,6 +20,8 @@ export interface BundleOptions {
   readonly keyValueScheme?: KeyValueScheme
   /** The same for the store of state. */
   readonly stateScheme?: StateScheme
+  /** The function counts which rows decide. */
+  readonly tellsRows?: boolean
   readonly outfile?: string
   /** Default: for `real`, since Lambda loads the bundle at each cold start. */
   readonly minify?: boolean
@@ -83,7 +85,7 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
     metafile: true,
     write: false,
     logLevel: 'silent',
-    plugins: [scenarioPlugin()],
+    plugins: [scenarioPlugin(options)],
     ...(options.outfile !== undefined && { outfile: options.outfile }),
   })
   const [output] = result.outputFiles
@@ -96,7 +98,7 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
 }
 
 /** esbuild plugin: `import plan from './functions/NAME.yml'` gives the compiled scenario. */
-export function scenarioPlugin(): Plugin {
+export function scenarioPlugin(options: ModuleOptions = {}): Plugin {
   return {
     name: 'sluice',
     setup(esbuild) {
@@ -105,7 +107,7 @@ export function scenarioPlugin(): Plugin {
         try {
           const scenario = readCheckedScenario(file, readFileSync(path, 'utf8'))
           return {
-            contents: generateModule(plan(scenario), runTimePaths),
+            contents: generateModule(plan(scenario), runTimePaths, options),
             loader: 'js',
             resolveDir: dirname(path),
             // What the scenario is made of beside its own file: esbuild builds again when it changes.

@@ -11,6 +11,8 @@ export interface DecisionEmit {
   readonly expression: (checked: Checked) => { readonly code: string; readonly canFail: boolean }
   /** A module-level constant; gives its name. */
   readonly constant: (prefix: string, js: string) => string
+  /** A computed field name under which each object keeps the index of its row. */
+  readonly row?: string
   /** The local under which expressions read the element of `forEach`. */
   readonly element?: (name: string) => string
 }
@@ -307,6 +309,7 @@ class DecisionWriter {
   #object(): string {
     const { outputs, forEach } = this.#decision
     const fields = outputs.map(({ name }, index) => `${fieldName(name)}: $o${index}`)
+    if (this.#emit.row !== undefined) fields.push(`[${this.#emit.row}]: $row`)
     if (forEach !== undefined) fields.unshift(`${fieldName(forEach.element)}: ${this.#element}`)
     return `{ ${fields.join(', ')} }`
   }

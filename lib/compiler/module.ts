@@ -33,16 +33,21 @@ export interface RunTimePaths {
 }
 
 /** JavaScript of the module. `file` is the scenario's path as messages show it. */
-export function generateModule(planning: Planning, paths: RunTimePaths): string {
-  return new Generator(planning).generate(paths)
+export function generateModule(planning: Planning, paths: RunTimePaths, { tellsRows = false }: ModuleOptions = {}): string {
+  return new Generator(planning, tellsRows).generate(paths)
 }
 
-const importsOf = (paths: RunTimePaths) => `import * as std from ${JSON.stringify(paths.standard)}
+export interface ModuleOptions {
+  /** The plan tells which rows decide. Costs a field in each decision's object, and a column each. */
+  readonly tellsRows?: boolean
+}
+
+const importsOf = (paths: RunTimePaths, tellsRows: boolean) => `import * as std from ${JSON.stringify(paths.standard)}
 import { needsExact, unset, WrongKind } from ${JSON.stringify(paths.plan)}
 import { Failure } from ${JSON.stringify(paths.failure)}
 import {
   decisionMissing, decodeJsonKey, decodeJsonLookup, failureOf, findEach, invalidLookup, isFound, isRequired, itemKey, join, judge, kindFound,
-  lookupMissing, missingField, notInEnum, placeOf, storedItem, read, recordOf, requestKey, tableKey, textOfBytes, unitsOf, wrongType,
+  lookupMissing, missingField, notInEnum, placeOf, storedItem, read, recordOf, requestKey, tableKey, textOfBytes, unitsOf, wrongType,${tellsRows ? ' rowOf,' : ''}
 } from ${JSON.stringify(paths.columns)}`
 
 class Generator {
@@ -50,13 +55,14 @@ class Generator {
   readonly #accesses = new Map<string, NameAccess>()
   #valueCount = 0
 
-  constructor(planning: Planning) {
+  constructor(planning: Planning, tellsRows: boolean) {
     this.#scope = {
       module: new ModuleText(),
       planning,
       scenario: planning.scenario,
       names: { access: name => this.#access(name), elements: [] },
-      useCounts: countUses(planning.scenario),
+      useCounts: countUses(planning.scenario, tellsRows),
+      tellsRows,
       whens: new Map(),
     }
   }
@@ -78,12 +84,13 @@ class Generator {
     )
     const emits = sinks.map(sink => sinkFunction(this.#scope, sink))
     const state = statePlan(this.#scope)
+    const rows = this.#scope.tellsRows ? this.#rows() : ''
     const extras = [
       ...(source.key ? [`decodeKey: ${keyDecoder(this.#scope, source.key)}`] : []),
       ...(source.headers ? [`decodeHeaders: ${headersDecoder(this.#scope, source.headers)}`] : []),
     ]
     return `// Generated from ${file}. Change that file, not this one.
-${importsOf(paths)}
+${importsOf(paths, this.#scope.tellsRows)}
 
 ${this.#scope.module.text}
 
@@ -106,9 +113,16 @@ export default {
   conditions: [
     ${conditions.join(',\n    ')}
   ],
-  valueCount: ${this.#valueCount},${state}
+  valueCount: ${this.#valueCount},${state}${rows}
 }
 `
+  }
+
+  #rows(): string {
+    const decisions = this.#scope.scenario.decisions.map(
+      ({ name }) => `{ decision: ${JSON.stringify(name)}, value: (c, i) => ${this.#access(name).keptIn}[i] }`,
+    )
+    return decisions.length === 0 ? '' : `\n  rows: [\n    ${decisions.join(',\n    ')}\n  ],`
   }
 
   #access(name: string): NameAccess {
@@ -167,8 +181,12 @@ export default {
 }
 
 /** How many places read a name: what is read more than once is kept. */
-function countUses({ enrichers, state, variables, filters, decisions, sinks }: Scenario): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
+function countUses(
+  { enrichers, state, variables, filters, decisions, sinks }: Scenario,
+  tellsRows: boolean,
+): ReadonlyMap<string, number> {
+  // Whoever tells rows reads the decisions once more, after all others.
+  const counts = new Map<string, number>(tellsRows ? decisions.map(({ name }) => [name, 2]) : [])
   const count = (names: readonly string[]) => {
     for (const name of new Set(names)) counts.set(name, (counts.get(name) ?? 0) + 1)
   }

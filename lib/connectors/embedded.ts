@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import type { Plan } from '../plan/plan.ts'
 import { createHandler, type Decided, type Log } from '../runtime/handler.ts'
-import type { LookupPort, OutputRecord, StatePort, TransactionPort } from '../runtime/ports.ts'
+import type { LookupPort, MetricsPort, OutputRecord, StatePort, TransactionPort } from '../runtime/ports.ts'
 import { type MemoryLog, memoryLog, memoryStore, type StoreContent } from './memory.ts'
 import { type MemoryState, memoryState } from './state-memory.ts'
 import { deadLetterTopicOf, type Environment } from './world-settings.ts'
@@ -20,6 +20,7 @@ export interface EmbeddedOptions {
   readonly kafka?: TransactionPort & Pick<MemoryLog, 'committed'>
   readonly state?: StatePort & Pick<MemoryState, 'lookups'>
   readonly observe?: (decided: Decided) => void
+  readonly metrics?: MetricsPort
 }
 
 export function embed(plan: Plan, options: EmbeddedOptions) {
@@ -40,6 +41,7 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
     log: options.log,
     deadLetterTopic,
     ...(options.observe && { observe: options.observe }),
+    ...(options.metrics && { metrics: options.metrics }),
   })
   return { handler, kafka, store, state }
 }

@@ -12,7 +12,7 @@ export const metricDimension = 'FunctionName'
  * Written with each invocation, zeros as well, so that graphs have no gaps; the other names only where something happened: `dropped.FILTER`,
  * `emitted.SINK`, `deadLetters.REASON`, `failed.ERROR`, `cacheHits`, keys that the container's memory knew, and of
  * state `remembered.ENTRY` and `places.CAP`, records that left something (a cap's refusals are `dropped.CAP`), `state.moved`, keys that another
- * partition had, `stateGuard`, as `positionGuard` for state.
+ * partition had, `stateGuard`, as `positionGuard` for state. Where the plan tells rows, `rows` of the line has them, by decision.
  */
 export const totals = [
   'records',
@@ -47,7 +47,8 @@ export function createMetrics({ functionName, scenario, generation, write, nowMs
   return {
     count: (name, by) => void counts.set(name, (counts.get(name) ?? 0) + by),
     flush: () => {
-      const names = [...counts.keys()].slice(0, mostMetrics)
+      const names = [...counts.keys()].filter(name => !name.startsWith(rowsPrefix)).slice(0, mostMetrics)
+      const rows = rowsOf(counts)
       const directive = {
         Namespace: metricNamespace,
         Dimensions: [[metricDimension]],
@@ -60,11 +61,26 @@ export function createMetrics({ functionName, scenario, generation, write, nowMs
           scenario,
           generation,
           ...Object.fromEntries(names.map(name => [name, counts.get(name)])),
+          ...(rows !== undefined && { rows }),
         })}\n`,
       )
       reset()
     },
   }
+}
+
+const rowsPrefix = 'rows.'
+
+/** By decision and row: a field of the line and no metric, since CloudWatch has a price for each name, and a table may have 10,000 rows. */
+function rowsOf(counts: ReadonlyMap<string, number>): Readonly<Record<string, Record<string, number>>> | undefined {
+  const rows: Record<string, Record<string, number>> = {}
+  for (const [name, count] of counts) {
+    if (!name.startsWith(rowsPrefix)) continue
+    const at = name.lastIndexOf('.')
+    const decision = name.slice(rowsPrefix.length, at)
+    rows[decision] = { ...rows[decision], [name.slice(at + 1)]: count }
+  }
+  return Object.keys(rows).length === 0 ? undefined : rows
 }
 
 /** The store, with its round trips counted. */

@@ -19,6 +19,9 @@ import {
   WrongKind,
 } from './plan.ts'
 
+/** Where a plan tells rows, an object that a decision gave holds the index of its row under this name. No output shows it. */
+export const rowOf: unique symbol = Symbol('row')
+
 /** Fresh columns for these records (tombstones are not among them). */
 export function createColumns(plan: Plan, records: readonly SourceRecord[]): Columns {
   const recordCount = records.length

@@ -24,6 +24,8 @@ export interface Plan {
   readonly valueCount: number
   /** Absent: no record leaves anything for later ones. */
   readonly state?: StatePlan
+  /** Absent: nobody asked which rows decide. Else each decision's value for a record: `unset` where it was not needed. */
+  readonly rows?: readonly { readonly decision: string; readonly value: (columns: Columns, i: number) => unknown }[]
 }
 
 export interface SourcePlan {

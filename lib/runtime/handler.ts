@@ -1,7 +1,8 @@
 // The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
 import middy from '@middy/core'
+import { rowOf } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
-import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
+import { type Columns, type Plan, type SourceRecord, unset } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
 import { type Claim, Commit, fencedForGood } from './commit.ts'
@@ -255,6 +256,7 @@ function forgetState({ topic, partition }: PartitionBatch, { state, commit }: In
 }
 
 interface DecidedBatch {
+  readonly columns: Columns
   readonly emissions: readonly Emission[]
   /** Where the scenario has state. */
   readonly attempt?: StateAttempt
@@ -316,7 +318,7 @@ async function decideOnce(
   const emissions = emit(columns, plan, { deadLetterTopic, tooLarge, ...(carriedHeaders && { carriedHeaders }) })
   if (attempt?.isSound() === false) return undefined
   world.observe?.({ columns, emissions })
-  return { emissions, ...(attempt && { attempt }) }
+  return { columns, emissions, ...(attempt && { attempt }) }
 }
 
 function statePartition({ partition, claim, batch, nextOffset, todo }: ClaimedWork): StatePartition {
@@ -452,6 +454,7 @@ function finish(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocat
   tellTakenOver(decided.attempt, partition, invocation)
   const { metrics } = invocation.world
   if (metrics !== undefined) for (const [name, by] of decided.attempt?.kept(partition) ?? []) metrics.count(name, by)
+  if (metrics !== undefined) countRows(claimed, decided, invocation.plan, metrics)
   report(emissionsOf(claimed, decided), invocation)
 }
 
@@ -479,6 +482,27 @@ function tellTakenOver(attempt: StateAttempt | undefined, partition: TopicPartit
       `${plan.scenario}: ${keyCount} keys of state "${entry}" came from other partitions to ${partition.topic}-${partition.partition}. Expected once per key after partitions were added; if it goes on, let the producer keep a key in one partition.`,
       { scenario: plan.scenario, ...partition, entry, keyCount },
     )
+  }
+}
+
+/** Which rows decided, where the plan tells: one of a list for each of its elements. */
+function countRows(
+  { partition }: ClaimedWork,
+  { columns, emissions }: DecidedBatch,
+  { rows = [] }: Plan,
+  metrics: MetricsPort,
+): void {
+  for (const { decision, value } of rows) {
+    for (const [i, { record, failure }] of emissions.entries()) {
+      if (record.partition !== partition.partition || record.topic !== partition.topic || failure !== undefined) continue
+      const decided = value(columns, i)
+      if (decided === unset) continue
+      const found = Array.isArray(decided) && decided.length > 0 ? (decided as unknown[]) : [decided]
+      for (const one of found) {
+        const row = (one as { readonly [rowOf]?: number })[rowOf]
+        metrics.count(`rows.${decision}.${row === undefined ? 'none' : `row${row + 1}`}`, 1)
+      }
+    }
   }
 }
 

@@ -11,6 +11,8 @@ export interface Scope {
   readonly names: NameTable
   /** How many places read a name: what is read more than once is kept. */
   readonly useCounts: ReadonlyMap<string, number>
+  /** Whether decisions keep which row decided. */
+  readonly tellsRows: boolean
   /** A sink's `when` is asked by its look-ups, too. */
   readonly whens: Map<Sink, GeneratedFunction>
 }

@@ -42,6 +42,7 @@ export function decisionFunction(scope: Scope, decision: Decision): GeneratedFun
         expression: checked => code.withFailure(checked),
         constant: (prefix, js) => scope.module.constant(prefix, js),
         element: elementLocal,
+        ...(scope.tellsRows && { row: 'rowOf' }),
       })
       if (declarations !== '') scope.module.shared(`declarations ${declarations}`, 'declarations', () => declarations)
       return body
