@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { type LookupAnswer, type LookupCommand, WrongKind } from '../plan/plan.ts'
 import type { Deadline, LookupPort } from '../runtime/ports.ts'
-import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+import { backoffMs, inTurn, timeoutOf, unanswered, within } from './patience.ts'
 
 export interface DynamoDbConfig {
   /** Another than the region's: a local one, or a VPC endpoint. */
@@ -144,10 +144,15 @@ async function ask(
     if (keys.length === 0) return
     // Throttled or above 16 MB: with progress the rest is asked at once.
     const pauseMs = items.length > 0 ? 0 : backoffMs(attempt, firstPauseMs)
-    if (pauseMs >= deadline.remainingMs()) throw new TimeUp()
+    if (pauseMs >= deadline.remainingMs()) throw new Throttled()
     if (pauseMs > 0) await new Promise(resolve => setTimeout(resolve, pauseMs))
     if (abort.aborted) return
   }
+}
+
+/** DynamoDB has no capacity for the rest, and time is up. */
+class Throttled extends Error {
+  override readonly name = 'Throttled'
 }
 
 /** As often as a look-up bears it where the table is throttled, the service is not well or the connection broke. */
@@ -238,6 +243,7 @@ const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
 /** The name of AWS's exception; its message may quote keys. */
 export function reasonOf(error: unknown): { reason?: string } {
+  if (error instanceof Throttled) return { reason: 'throttled: keys came back unprocessed until the time was up' }
   return error instanceof Error && /(Exception|Error)$/.test(error.name) && error.name !== 'Error' && error.name !== 'TypeError'
     ? { reason: error.name }
     : {}

@@ -274,7 +274,11 @@ export const sources: readonly Source[] = [
         },
         halve: async () => {
           front.change(leavingJsonUnprocessed)
-          return { address: front.address, says: /\[dynamodb-timeout\]/, end: async () => front.change(undefined) }
+          return {
+            address: front.address,
+            says: /\(throttled: keys came back unprocessed until the time was up\)/,
+            end: async () => front.change(undefined),
+          }
         },
         stop: async () => {
           await front.stop()
