@@ -1,5 +1,5 @@
 // Three brokers. The group's coordinator freezes; another takes its office, and a partition's progress goes on there. Then it wakes, and a container
-// that knows it from before asks it for the position: it answers at once, and the answer is old. Found by torture (brokers freeze there).
+// that knows it from before asks it for the position: it answers at once, and the answer is old. A torture with frozen brokers led to it.
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
