@@ -388,7 +388,16 @@ async function start(partition: TopicPartition, { plan, kafka, store }: Connecte
     await kafka.fence(`${groupOf(plan)}/${partition.topic}/${partition.partition}`, within(40_000))
     const position = (await kafka.readProgress(groupOf(plan), partition, within(40_000))) ?? 0n
     if (last !== undefined && last >= position - 1n) return { position }
-    const empty = { signature: plan.state.signature, position, last: position - 1n, items: [], changed: [], caps: [], asks: [] }
+    const empty = {
+      signature: plan.state.signature,
+      position,
+      last: position - 1n,
+      items: [],
+      changed: [],
+      keepsPlaces: false,
+      caps: [],
+      asks: [],
+    }
     const [outcome] = await store.state.write([{ lock, token, ...empty }], within(10_000))
     if (outcome!.kind === 'written') return { position }
   }

@@ -1,5 +1,9 @@
 // The places of caps, apart from any store: which are given back, which record gets one, and what it is told. The store in memory and DynamoDB
-// run this; Redis runs the same as a script (state-redis-scripts.ts), and the contract suite holds them together. Why: state.md, section 3, step 5.
+// run this; Redis runs the same as a script (state-redis-scripts.ts), and the contract suite holds them together.
+//
+// What an attempt that did not commit was granted, nobody has seen: all of it goes back, and the records ask again in their order, so that what
+// was told to a record that is a dead letter by now, or to a longer batch, leaves no trace. Only where outputs may be out before their position
+// is (at-least-once, `keepsPlaces`) does a record that comes again keep its place.
 import type { StateAnswer, StateLock, StateWrite } from '../runtime/ports.ts'
 
 export interface Place {
@@ -7,7 +11,7 @@ export interface Place {
   readonly number: bigint
   readonly timeMs: number
   readonly units: bigint
-  /** Units that were held when it was given, with its own: a record that comes again is told the same. */
+  /** Units that were held when it was given, with its own: a record that keeps its place is told the same. */
   readonly used: bigint
   readonly member: string | undefined
 }
@@ -35,7 +39,7 @@ export function judgeAsks(write: StateWrite, before: readonly Places[], nowMs: n
       ({ cap, limit, units, member }, c) => held[c] === undefined && !ledgers[cap]!.takes(ask.timeMs, { limit, units, member }),
     )
     if (refusedBy >= 0) {
-      // All or none: what an earlier attempt got from the others goes back.
+      // All or none: what it kept of the others goes back.
       for (const [c, { cap }] of ask.caps.entries())
         if (held[c] !== undefined) ledgers[cap]!.giveBack(`${prefixes[cap]}${ask.offset}`)
       return { kind: 'refused', cap: refusedBy }
@@ -52,7 +56,8 @@ export function judgeAsks(write: StateWrite, before: readonly Places[], nowMs: n
 /** The highest offset for which the lock must remember that this cap was asked; undefined: it need not. */
 export function untilAfter(write: StateWrite, cap: number): bigint | undefined {
   const { until } = write.caps[cap]!
-  let highest = until !== undefined && until > write.last ? until : undefined
+  // Places behind the batch are there only where they are kept.
+  let highest = write.keepsPlaces && until !== undefined && until > write.last ? until : undefined
   for (const { offset, caps } of write.asks)
     if ((highest === undefined || offset > highest) && caps.some(one => one.cap === cap)) highest = offset
   return highest
@@ -85,7 +90,7 @@ interface Ledger {
 
 /** One cap key while a batch asks it. Sums are kept for the window that was asked last, since records mostly come in the order of their time. */
 function openLedger(
-  { lock, position, last }: StateWrite,
+  { lock, position, last, keepsPlaces }: StateWrite,
   { isShared, withinMs, expiresMs }: CapRequest,
   given: { readonly before: Places; readonly asked: ReadonlyMap<bigint, Wanted>; readonly nowMs: number },
 ): Ledger {
@@ -96,10 +101,10 @@ function openLedger(
   for (const [coordinates, place] of given.before) {
     if (coordinates.startsWith(prefix)) {
       const offset = BigInt(coordinates.slice(prefix.length))
-      if (offset >= position && offset <= last) {
+      if (offset >= position && !(keepsPlaces && offset > last)) {
         const wanted = asked.get(offset)
         // Look-ups may answer differently at each attempt: a place for other units or another member is asked for anew.
-        if (wanted !== undefined && wanted.units === place.units && wanted.member === place.member) places.set(coordinates, place)
+        if (keepsPlaces && wanted?.units === place.units && wanted.member === place.member) places.set(coordinates, place)
         continue
       }
     }

@@ -64,7 +64,7 @@ local function sum(hi, lo, hi2, lo2)
 end
 
 -- One cap key while a batch asks it. asked: offset -> { units, member or false, time }
-local function open(key, prefix, within, expires, position, last, asked, now)
+local function open(key, prefix, within, expires, position, last, keeps, asked, now)
   local ledger = { key = key, prefix = prefix, within = within, expires = expires, places = {}, gone = {}, put = {}, invalid = true }
   local horizon = -math.huge
   if expires and next(asked) then
@@ -87,9 +87,9 @@ local function open(key, prefix, within, expires, position, last, asked, now)
       if string.sub(coordinates, 1, #prefix) == prefix then
         local offset = string.sub(coordinates, #prefix + 1)
         local at = tonumber(offset)
-        if at >= position and at <= last then
+        if at >= position and not (keeps and at > last) then
           local wanted = asked[offset]
-          keep = wanted and wanted.units == units and wanted.member == member
+          keep = keeps and wanted and wanted.units == units and wanted.member == member
         end
       end
       if keep then ledger.places[coordinates] = place else ledger.gone[coordinates] = true end
@@ -133,7 +133,7 @@ local function grant(ledger, coordinates, time, units, hi, lo, member)
 end
 
 -- ARGV from "from": per cap prefix, within, expires; then per ask offset, time, count and per cap its index, limit, units, member.
-local function openAll(keys, capCount, askCount, from, position, last, now)
+local function openAll(keys, capCount, askCount, from, position, last, keeps, now)
   local asked, asks, ledgers = {}, {}, {}
   for c = 1, capCount do asked[c] = {} end
   local next = from + 3 * capCount
@@ -152,7 +152,7 @@ local function openAll(keys, capCount, askCount, from, position, last, now)
   end
   for c = 1, capCount do
     local at = from + 3 * (c - 1)
-    ledgers[c] = open(keys[c], ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), position, last, asked[c], now)
+    ledgers[c] = open(keys[c], ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), position, last, keeps, asked[c], now)
   end
   return ledgers, asks
 end
@@ -216,7 +216,7 @@ end
 
 /**
  * A single server. KEYS: lock, items, caps. ARGV: token, signature, position, last, tp, counts of items, caps and asks, now, the lock's keys and
- * caps as JSON; per item base, head ("" or "=" and the value), at, expected ("" or "AT TP"); then as openAll reads it.
+ * caps as JSON, whether places are kept; per item base, head ("" or "=" and the value), at, expected ("" or "AT TP"); then as openAll reads it.
  */
 export const writeScript = scriptOf(`${items}${places}
 local token, signature, tp, now = ARGV[1], ARGV[2], ARGV[5], tonumber(ARGV[9])
@@ -224,16 +224,16 @@ local itemCount, capCount, askCount = tonumber(ARGV[6]), tonumber(ARGV[7]), tonu
 if redis.call('HGET', KEYS[1], 'v') ~= token then return { 'stale' } end
 for i = 1, itemCount do
   local found = redis.call('HMGET', KEYS[1 + i], 'at', 'tp')
-  if isMoved(found[1], found[2], tp, ARGV[8 + 4 * i + 3]) then return { 'moved', KEYS[1 + i] } end
+  if isMoved(found[1], found[2], tp, ARGV[9 + 4 * i + 3]) then return { 'moved', KEYS[1 + i] } end
 end
 local capKeys = {}
 for c = 1, capCount do capKeys[c] = KEYS[1 + itemCount + c] end
-local ledgers, asks = openAll(capKeys, capCount, askCount, 12 + 4 * itemCount, tonumber(ARGV[3]), tonumber(ARGV[4]), now)
+local ledgers, asks = openAll(capKeys, capCount, askCount, 13 + 4 * itemCount, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[12] == '1', now)
 local answers = judge(ledgers, asks)
 -- Up to here all has been read. The first command that writes is the one that a full store refuses.
 redis.call('HSET', KEYS[1], 'last', ARGV[4], 'signature', signature, 'keys', ARGV[10], 'caps', ARGV[11])
 for i = 1, itemCount do
-  local at = 8 + 4 * i
+  local at = 9 + 4 * i
   put(KEYS[1 + i], ARGV[at], ARGV[at + 1], ARGV[at + 2], tp)
 end
 for c = 1, capCount do save(ledgers[c]) end
@@ -265,10 +265,10 @@ redis.call('PERSIST', KEYS[1])
 return 'written'
 `)
 
-/** In a cluster, caps that hang together by the records that ask them. ARGV: the token's counter, position, last, count of asks, now; then as openAll reads it. */
+/** In a cluster, caps that hang together by the records that ask them. ARGV: the token's counter, position, last, count of asks, now, whether places are kept; then as openAll reads it. */
 export const capsScript = scriptOf(`${places}
 local counter = tonumber(ARGV[1])
-local ledgers, asks = openAll(KEYS, #KEYS, tonumber(ARGV[4]), 6, tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5]))
+local ledgers, asks = openAll(KEYS, #KEYS, tonumber(ARGV[4]), 7, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[6] == '1', tonumber(ARGV[5]))
 for _, ledger in ipairs(ledgers) do
   if ledger.token and ledger.token > counter then return { 'stale' } end
 end

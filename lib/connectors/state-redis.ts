@@ -36,6 +36,13 @@ export interface RedisStateConfig {
   readonly nowMs?: () => number
 }
 
+const again = { repeatable: true }
+/**
+ * A first copy that a proxy delivers after the second, or after the next batch's write, would ask for places anew behind the back of whoever was
+ * told the others, or move `last` back. Unknown outcome: the batch comes again, under another token.
+ */
+const once = { repeatable: false }
+
 const advice = {
   OOM: 'Its memory is full: raise maxmemory. It must not evict: state that is evicted is lost.',
   NOPERM:
@@ -84,7 +91,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       const calls = acknowledgements.map(({ lock, token, position }) =>
         scriptCall(acknowledgeScript, [lockName(lock)], [token, position]),
       )
-      return (await ask(calls, deadline)).map(reply => reply === 1)
+      return (await ask(calls, deadline, once)).map(reply => reply === 1)
     },
     async position(lock, deadline) {
       const [found] = await ask([{ text: encode('HGET', lockName(lock), 'pos'), key: lockName(lock) }], deadline)
@@ -96,6 +103,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       const replies = await ask(
         writes.map(write => wholeWrite(write, nowMs())),
         deadline,
+        once,
       )
       return replies.map(reply => {
         const [kind, rest] = reply as readonly [StateOutcome['kind'], string & readonly string[]]
@@ -105,9 +113,8 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     close: async () => client.close(),
   }
 
-  /** A script that has run is safe to run again under the same token: items are the same, places are found by their coordinates. */
-  async function ask(commands: readonly Command[], deadline: Deadline): Promise<readonly Reply[]> {
-    return askOf(client, commands, deadline, scenario)
+  async function ask(commands: readonly Command[], deadline: Deadline, how = again): Promise<readonly Reply[]> {
+    return askOf(client, commands, deadline, { scenario, ...how })
   }
 
   /** Once per container: a cluster or not, and that nothing is evicted. */
@@ -140,7 +147,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       assertOneSlot(write, all, scenario)
       return all
     })
-    const locked = await ask(writes.map(lockWrite), deadline)
+    const locked = await ask(writes.map(lockWrite), deadline, once)
     const open = writes.flatMap((write, w) => (locked[w] === 1 ? [{ write, w }] : []))
     const parts = open.map(({ write, w }) => ({
       items: write.items.map(item => itemWrite(write, item)),
@@ -149,6 +156,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     const replies = await ask(
       parts.flatMap(({ items, caps }) => [...items, ...caps]),
       deadline,
+      once,
     )
     const outcomes: StateOutcome[] = writes.map(() => ({ kind: 'stale' }))
     let next = 0
@@ -179,11 +187,11 @@ async function askOf(
   client: RedisClient,
   commands: readonly Command[],
   deadline: Deadline,
-  scenario: string,
+  { scenario, repeatable }: { readonly scenario: string; readonly repeatable: boolean },
 ): Promise<readonly Reply[]> {
   const timeoutMs = timeoutOf(deadline)
   try {
-    const replies = await client.exchange(commands, { timeoutMs, repeatable: true })
+    const replies = await client.exchange(commands, { timeoutMs, repeatable })
     for (const reply of replies) if (reply instanceof ReplyError) throw reply
     return replies
   } catch (error) {
@@ -220,13 +228,13 @@ function untilsOf(text: string): StateClaim['caps'] {
 }
 
 function wholeWrite(write: StateWrite, nowMs: number): Command {
-  const { lock, token, signature, position, last, items, changed, caps, asks } = write
+  const { lock, token, signature, position, last, items, changed, caps, asks, keepsPlaces } = write
   const untils = caps.flatMap(({ key }, c) => {
     const until = untilAfter(write, c)
     return until === undefined ? [] : [[key, `${until}`] as const]
   })
   const args: Argument[] = [token, signature, position, last, tpOf(lock), items.length, caps.length, asks.length, nowMs]
-  args.push(JSON.stringify(changed), JSON.stringify(untils))
+  args.push(JSON.stringify(changed), JSON.stringify(untils), keepsPlaces ? 1 : 0)
   for (const { base, head, at, expected } of items) args.push(valueArg(base), valueArg(head), at, expectedArg(expected))
   pushCaps(args, write, { caps: caps.map((_, c) => c), asks: asks.map((_, a) => a) })
   return scriptCall(writeScript, [lockName(lock), ...items.map(({ key }) => key), ...caps.map(({ key }) => key)], args)
@@ -249,7 +257,14 @@ function assertOneSlot({ caps }: StateWrite, groups: readonly CapGroup[], scenar
 }
 
 function capsWrite(write: StateWrite, group: CapGroup, nowMs: number): Command {
-  const args: Argument[] = [counterOf(write.token), write.position, write.last, group.asks.length, nowMs]
+  const args: Argument[] = [
+    counterOf(write.token),
+    write.position,
+    write.last,
+    group.asks.length,
+    nowMs,
+    write.keepsPlaces ? 1 : 0,
+  ]
   pushCaps(args, write, group)
   return scriptCall(
     capsScript,

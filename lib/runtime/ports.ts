@@ -170,16 +170,18 @@ export interface StateWrite {
   })[]
   /** Changed keys alone: the lock's `keys`. */
   readonly changed: readonly string[]
-  /** Distinct cap keys that are asked now, or were by an attempt at or after the position: places of this batch's offsets that it does not ask for are given back. */
+  /** Distinct cap keys that are asked now, or were by an attempt at or after the position: this partition's places at or after it are given back first. */
   readonly caps: readonly {
     readonly key: string
-    /** The lock keeps it while an attempt that asked lies beyond `last`; undefined: it was not asked before. */
+    /** Highest offset of an attempt that asked before; undefined: none did. */
     readonly until: bigint | undefined
     readonly withinMs: number | undefined
     /** Garbage collection after so long; undefined: never. */
     readonly expiresMs: number | undefined
     readonly isShared: boolean
   }[]
+  /** At-least-once: outputs may be out although their position is not. A record that comes again then keeps its place. */
+  readonly keepsPlaces: boolean
   /** By offset; each is granted all of its caps or none. */
   readonly asks: readonly {
     readonly offset: bigint

@@ -493,6 +493,7 @@ export class StateAttempt {
         }),
       ],
       changed: [...changedKeys],
+      keepsPlaces: plan.delivery === 'at-least-once',
       caps,
       asks: asks.map(({ i, caps: asked }) => ({
         offset: BigInt(this.#columns.record[i]!.offset),

@@ -36,6 +36,15 @@ state:
     set:
       sum: total.sum + event.n
       latest: "{event.k}{seen.count}"
+  few:
+    key: "{record.partition}/{event.k}"
+    limit: 3
+  pair:
+    key: "{record.partition}/{event.kind}"
+    when: event.n % 2 == 0
+    limit: 12
+    take: event.n
+    member: event.k
 let:
   doubled: seen.count * 2
 filter:
@@ -55,6 +64,12 @@ sinks:
       sum: total.sum
       latest: total.latest
       share: 100 / (event.n - seen.?lastN.orValue(-1))
+  second:
+    topic: second
+    key: event.k
+    value:
+      place: few.number
+      rest: 10 / (few.number - 2)
   dropped:
     on: dropped
     topic: dropped

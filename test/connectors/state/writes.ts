@@ -18,6 +18,7 @@ export interface Attempt {
   readonly to: number
   readonly items?: StateWrite['items']
   readonly changed?: readonly string[]
+  readonly keepsPlaces?: boolean
   readonly caps?: readonly (Pick<StateWrite['caps'][number], 'key'> & Partial<StateWrite['caps'][number]>)[]
   readonly asks?: readonly {
     readonly offset: number
@@ -49,6 +50,7 @@ export function attempt({
     last: BigInt(to),
     items,
     changed: rest.changed ?? items.filter(({ at }) => at !== -1n).map(({ key }) => key),
+    keepsPlaces: rest.keepsPlaces ?? false,
     caps: caps.map(cap => ({ until: undefined, withinMs: undefined, expiresMs: undefined, isShared: false, ...cap })),
     asks: asks.map(({ offset, timeMs = 0, caps: ones }) => ({
       offset: BigInt(offset),
