@@ -53,6 +53,13 @@ public class LocalIgnite {
                 default -> values.get(0);
             });
         }
+        // Values of further types, each under its type's name: whoever reads this cache may meet them.
+        for (Object value : new Object[] {
+            new java.math.BigDecimal("1.50"), java.util.concurrent.TimeUnit.DAYS, java.time.LocalDate.of(2026, 1, 31),
+            new String[] {"a", null}, new java.util.UUID[] {new java.util.UUID(1, 2), null},
+            new java.math.BigDecimal[] {new java.math.BigDecimal("-7")},
+            new java.sql.Timestamp[] {new java.sql.Timestamp(0)}, new Object[] {1, "b", new java.util.Date(0)},
+        }) cache.put(value.getClass().getSimpleName(), value);
         System.out.println("LocalIgnite is ready");
     }
 }

@@ -37,7 +37,18 @@ export function textObject(text: string): Buffer {
   return bytes
 }
 
-const typeCodes = { string: 9, collection: 24, map: 25, wrapped: 27, nothing: 101, object: 103 } as const
+const typeCodes = {
+  string: 9,
+  objects: 23,
+  collection: 24,
+  map: 25,
+  wrapped: 27,
+  enums: 29,
+  decimal: 30,
+  nothing: 101,
+  object: 103,
+  serialized: 254,
+} as const
 /** Bytes behind the type code, of types that a cache may hold and we do not read. */
 const fixedBytes: Readonly<Record<number, number>> = {
   1: 1,
@@ -50,10 +61,15 @@ const fixedBytes: Readonly<Record<number, number>> = {
   8: 1,
   10: 16,
   11: 8,
+  28: 8,
   33: 12,
   36: 8,
+  38: 8,
 }
 const elementBytes: Readonly<Record<number, number>> = { 12: 1, 13: 2, 14: 4, 15: 8, 16: 4, 17: 8, 18: 2, 19: 1 }
+
+/** Arrays whose elements are objects, each with its type code: of texts, UUIDs, dates, decimals, timestamps, times. */
+const objectArrays: readonly number[] = [20, 21, 22, 31, 34, 37]
 
 export function readEntries(bytes: Buffer): ReadonlyMap<string, Value> {
   const entries = new Map<string, Value>()
@@ -89,13 +105,26 @@ export function readEntries(bytes: Buffer): ReadonlyMap<string, Value> {
       return new Map(Array.from({ length: count }, (_, i) => [elements[2 * i] as string, elements[2 * i + 1] as string | null]))
     }
     const fixed = fixedBytes[code]
-    if (fixed !== undefined) return upTo(body + fixed, new WrongKind('a number, a date or a truth value of Java'))
+    if (fixed !== undefined) return upTo(body + fixed, new WrongKind('a number, a date, a truth value or an enum of Java'))
     const element = elementBytes[code]
     if (element !== undefined) return upTo(body + 4 + element * bytes.readInt32LE(body), new WrongKind('an array of Java'))
+    if (objectArrays.includes(code)) return skipElements(body)
+    // The class of the elements stands before them.
+    if (code === typeCodes.objects || code === typeCodes.enums) return skipElements(body + 4)
+    // Its scale, then its digits as bytes.
+    if (code === typeCodes.decimal) return upTo(body + 8 + bytes.readInt32LE(body + 4), new WrongKind('a number of Java'))
+    if (code === typeCodes.serialized) return upTo(body + 4 + bytes.readInt32LE(body), new WrongKind('an object of a Java class'))
     // Whole length at byte 12 of an object; a wrapped one has its length, the object, and where it begins.
     if (code === typeCodes.object) return upTo(at + bytes.readInt32LE(at + 12), new WrongKind('an object of a Java class'))
     if (code === typeCodes.wrapped) return upTo(body + 8 + bytes.readInt32LE(body), new WrongKind('an object of a Java class'))
     throw new Refused(`a value of a type that is not read here (code ${code})`)
+  }
+
+  function skipElements(start: number): Value {
+    at = start + 4
+    const count = bytes.readInt32LE(start)
+    for (let i = 0; i < count; i++) read()
+    return new WrongKind('an array of Java')
   }
 
   function upTo(end: number, value: Value): Value {

@@ -26,6 +26,15 @@ test('a value of another Java type is told at its place', async () => {
   await port.close()
 })
 
+test.each(['BigDecimal', 'TimeUnit', 'LocalDate', 'String[]', 'UUID[]', 'BigDecimal[]', 'Timestamp[]', 'Object[]'])(
+  'a value of the type %s spoils no other',
+  async key => {
+    const port = connectIgnite({ url: at(ignite.address, 'profiles'), scenario: 'visits' })
+    expect(await port.lookupMany([texts(['text', key, 'other'])], deadline)).toEqual([['one', expect.any(WrongKind), 'two']])
+    await port.close()
+  },
+)
+
 test('a cache that is not there', async () => {
   const port = connectIgnite({ url: at(ignite.address, 'nowhere'), scenario: 'visits' })
   await expect(port.lookupMany([texts(['text'])], deadline)).rejects.toThrow(
