@@ -196,7 +196,7 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
   const endMs = performance.now() + timeoutMs
   const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
   // What a store tells early is decoded while the rest is on its way, and used where it is what the result says.
-  const early = fetches.map(({ unknown }): { answer?: LookupAnswer; value?: unknown }[] => new Array(unknown.length))
+  const early = fetches.map(({ unknown }): Told[] => new Array(unknown.length))
   const tell: TellAnswer = (f, position, answer) => {
     const { lookup, keys, unknown } = fetches[f]!
     early[f]![position] = { answer, value: lookup.decode(answer, keys[unknown[position]!]!) }
@@ -213,23 +213,35 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
     if (without !== undefined) throw without.error
   })
   fetches.forEach((fetch, f) => {
-    const { lookup, keys, identities, unknown, values, isKnown } = fetch
-    unknown.forEach((k, position) => {
-      const answer = answers?.[f]?.[position]
-      const isAnswered = answer !== undefined && !(answer instanceof Unanswered)
-      const told = early[f]![position]
-      const value = !isAnswered
-        ? unanswered(lookup, keys[k]!)
-        : told !== undefined && told.answer === answer
-          ? told.value
-          : lookup.decode(answer, keys[k]!)
-      const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
-      values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(keys[k]) : value
-      isKnown[k] = true
-      // What is missing is remembered, too; what is broken may be repaired any time.
-      if (memory !== undefined && lookup.cacheMs > 0 && isAnswered && !isBroken)
-        memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
-    })
+    take(fetch, answers?.[f], early[f]!, memory)
+  })
+}
+
+/** An answer that the store told while others were on their way, decoded. */
+type Told = { readonly answer: LookupAnswer; readonly value: unknown } | undefined
+
+/** Decodes what was answered, by the position of a key in `unknown`, and remembers it. */
+function take(
+  { lookup, keys, identities, unknown, values, isKnown }: Fetch,
+  answers: readonly (LookupAnswer | Unanswered)[] | undefined,
+  early: readonly Told[],
+  memory: LookupMemory | undefined,
+): void {
+  unknown.forEach((k, position) => {
+    const key = keys[k]!
+    const answer = answers?.[position]
+    isKnown[k] = true
+    if (answer === undefined || answer instanceof Unanswered) {
+      values[k] = unanswered(lookup, key)
+      return
+    }
+    const told = early[position]
+    const value = told !== undefined && told.answer === answer ? told.value : lookup.decode(answer, key)
+    const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
+    values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(key) : value
+    // What is missing is remembered, too; what is broken may be repaired any time.
+    if (memory !== undefined && lookup.cacheMs > 0 && !isBroken)
+      memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
   })
 }
 
