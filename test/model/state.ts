@@ -1,6 +1,7 @@
 // A small model of state beside the commit, before there is any of it: two values per remembered key and the offset that separates them, places
-// of a cap by coordinates, a lock per input partition. Two partitions of 14 records, three keys each, one cap of 4 that both ask. Whoever calls
-// the store or Kafka stops there, and anything may happen in between; look-ups answer differently at each attempt.
+// of caps by coordinates, a lock per input partition. Two partitions of 14 records, three keys each, one cap of 4 that both ask and one of 3 for
+// each, whose numbers must be as if every record had been decided once, in order. Some records fail in their sink when their place is known.
+// Whoever calls the store or Kafka stops there, and anything may happen in between; look-ups answer differently at each attempt.
 import { seededRandom } from '../cases/random.ts'
 
 export interface StateVariant {
@@ -13,7 +14,13 @@ export interface StateVariant {
   readonly keepsAfterFailure?: boolean
   readonly withoutLock?: boolean
   readonly oneSlot?: 'counted before the commit' | 'offset remembered'
+  /** Default: all of an attempt that did not commit is given back, and asked from scratch. */
+  readonly places?: 'by coordinates' | 'from scratch, those behind the batch kept'
   readonly forgetsPlacesAhead?: boolean
+  /** Where a sink fails after step 5, what the first write changed is not taken back by the second. */
+  readonly leavesFirstWrite?: boolean
+  /** … and nothing is written again. */
+  readonly keepsDeadLetters?: boolean
   readonly neverGivesBack?: boolean
   readonly withoutCoordinates?: boolean
   /** "The store lost writes" is told before it is certain that nobody has overtaken the claim. */
@@ -22,10 +29,10 @@ export interface StateVariant {
 
 const recordCount = 14
 const keyCount = 3
-const capLimit = 4
+const capLimits = { all: 4, own: 3 }
 const largestBatch = 4
 const stepLimit = 5000
-const likely = { duplicate: 0.03, giveUp: 0.05, accepted: 0.5, unknownOutcome: 0.1, reuse: 0.7 }
+const likely = { late: 0.15, duplicate: 0.03, giveUp: 0.05, accepted: 0.5, unknownOutcome: 0.1, reuse: 0.7 }
 const faultLimit = 8
 
 /** What a record shows of the state: the offset that its key was set by before, whether it set it, its place. */
@@ -34,7 +41,10 @@ interface Output {
   readonly key: number
   readonly previous: number
   readonly accepted: boolean
+  /** In the cap that both partitions ask. */
   readonly place: number | undefined
+  readonly ownPlace: number | undefined
+  readonly isDead: boolean
 }
 
 interface Item {
@@ -52,13 +62,18 @@ interface Lock {
   capUntil: number
 }
 
+type Cap = keyof typeof capLimits
+
 interface Place {
+  readonly cap: Cap
   readonly partition: number
   readonly offset: number
   readonly number: number
 }
 
 class Failed extends Error {}
+
+const noPlaces: Given = { all: new Map(), own: new Map() }
 
 const nothing: Item = { base: -1, head: -1, at: -1, token: 0 }
 
@@ -69,7 +84,7 @@ class World {
   readonly locks: Lock[] = [0, 1].map(() => ({ token: 0, last: -1, keys: [], capUntil: -1 }))
   readonly items = [0, 1].map(() => Array.from({ length: keyCount }, () => ({ ...nothing })))
   places: Place[] = []
-  readonly capTokens = [0, 0]
+  readonly capTokens = { all: [0, 0], own: [0, 0] }
   readonly epochs = [0, 0]
   alarms = 0
 }
@@ -100,13 +115,21 @@ interface Attempt {
   readonly asking: readonly number[]
 }
 
+/** A partition's records: their keys, and which fail in their sink as soon as they have a place of their own cap. */
+interface Content {
+  readonly keys: readonly number[]
+  readonly late: readonly boolean[]
+}
+
+type Given = Readonly<Record<Cap, ReadonlyMap<number, number>>>
+
 /** One invocation. Throws Failed where the batch must come again. */
 function* invoke(
   world: World,
   container: Container,
   partition: number,
   range: readonly number[],
-  keys: readonly number[],
+  { keys, late }: Content,
   variant: StateVariant,
   random: () => number,
 ) {
@@ -136,20 +159,37 @@ function* invoke(
   const values = new Map([...wanted].map(key => [key, valueAt(world.items[partition]![key]!, position, variant)]))
   const remembered = new Map([...wanted].map(key => [key, world.items[partition]![key]!.at]))
   yield
-  const changed = new Map<number, number>()
-  const decided = todo.map(offset => {
-    const key = keys[offset]!
-    const previous = changed.get(key) ?? values.get(key)!
-    const accepted = random() < likely.accepted
-    const isCounted = variant.oneSlot === 'offset remembered' && offset <= remembered.get(key)!
-    if (accepted && !isCounted) changed.set(key, offset)
-    return { offset, key, previous, accepted }
-  })
-  const asking = decided.filter(({ accepted }) => accepted).map(({ offset }) => offset)
-  const attempt: Attempt = { partition, position, token, last, leftover, values, changed, asking }
-  const unchanged = changed.size === 0 && leftover.length === 0 && asking.length === 0
-  const places = variant.skipsUnchanged && unchanged ? new Map<number, number>() : yield* write(world, attempt, variant)
-  const outputs = decided.map(one => ({ ...one, place: places.get(one.offset) }))
+  const answers = new Map(todo.map(offset => [offset, random() < likely.accepted]))
+  const dead = new Set<number>()
+  const touched = new Set(leftover)
+  let outputs: readonly Output[] = []
+  for (;;) {
+    const changed = new Map<number, number>()
+    const decided = todo.map(offset => {
+      const key = keys[offset]!
+      const previous = changed.get(key) ?? values.get(key)!
+      const isDead = dead.has(offset)
+      const accepted = answers.get(offset)! && !isDead
+      const isCounted = variant.oneSlot === 'offset remembered' && offset <= remembered.get(key)!
+      if (accepted && !isCounted) changed.set(key, offset)
+      return { offset, key, previous, accepted, isDead }
+    })
+    const asking = decided.filter(({ accepted }) => accepted).map(({ offset }) => offset)
+    const attempt: Attempt = { partition, position, token, last, leftover: [...touched], values, changed, asking }
+    const unchanged = changed.size === 0 && touched.size === 0 && asking.length === 0
+    const given = variant.skipsUnchanged && unchanged ? noPlaces : yield* write(world, attempt, variant)
+    outputs = decided.map(one => ({ ...one, place: given.all.get(one.offset), ownPlace: given.own.get(one.offset) }))
+    const failing = asking.find(offset => late[offset] && given.own.has(offset))
+    if (failing === undefined) break
+    if (variant.keepsDeadLetters) {
+      outputs = outputs.map(one =>
+        one.offset === failing ? { ...one, accepted: false, isDead: true, place: undefined, ownPlace: undefined } : one,
+      )
+      break
+    }
+    dead.add(failing)
+    if (!variant.leavesFirstWrite) for (const key of changed.keys()) touched.add(key)
+  }
   // Produce and offsets: they would only tell a fenced writer earlier.
   yield
   if (world.epochs[partition] !== epoch) throw new Failed('fenced')
@@ -206,7 +246,8 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
   if (isLocked && lock.token !== token) throw new Failed('stale token')
   const asksCap = attempt.asking.length > 0 || (isLocked && lock.capUntil >= attempt.position)
   const asked = attempt.asking.at(-1) ?? -1
-  const ahead = lock.capUntil > last && !variant.forgetsPlacesAhead ? lock.capUntil : -1
+  const areKept = variant.places !== undefined && !variant.forgetsPlacesAhead
+  const ahead = lock.capUntil > last && areKept ? lock.capUntil : -1
   // In a cluster the items follow later, perhaps never: what is left over stays noted until they do.
   lock.capUntil = variant.cluster ? Math.max(lock.capUntil, asked) : Math.max(asked, ahead)
   lock.keys = variant.cluster ? [...new Set([...changed.keys(), ...leftover])] : [...changed.keys()]
@@ -220,31 +261,36 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
     items[key] = head === undefined ? { base, head: base, at: -1, token } : { base, head, at: last, token }
     if (variant.cluster) yield
   }
-  const places = asksCap ? askCap(world, attempt, variant) : new Map<number, number>()
+  const all = asksCap ? askCap(world, attempt, 'all', variant) : noPlaces.all
+  if (variant.cluster) yield
+  const own = asksCap ? askCap(world, attempt, 'own', variant) : noPlaces.own
   yield
-  return places
+  return { all, own }
 }
 
 function askCap(
   world: World,
   { partition, position, last, asking, token }: Attempt,
+  cap: Cap,
   variant: StateVariant,
 ): ReadonlyMap<number, number> {
-  if (variant.cluster && world.capTokens[partition]! > token) throw new Failed('stale token')
-  world.capTokens[partition] = token
-  if (!variant.neverGivesBack && !variant.withoutCoordinates) {
-    world.places = world.places.filter(
-      place => place.partition !== partition || place.offset < position || place.offset > last || asking.includes(place.offset),
-    )
-  }
+  const tokens = world.capTokens[cap]
+  if (variant.cluster && tokens[partition]! > token) throw new Failed('stale token')
+  tokens[partition] = token
+  const isGivenBack = (offset: number) =>
+    offset >= position &&
+    (variant.places === undefined || (offset <= last && !(variant.places === 'by coordinates' && asking.includes(offset))))
+  if (!variant.neverGivesBack && !variant.withoutCoordinates)
+    world.places = world.places.filter(one => one.cap !== cap || one.partition !== partition || !isGivenBack(one.offset))
   const given = new Map<number, number>()
   for (const offset of asking) {
-    const same = world.places.find(place => place.partition === partition && place.offset === offset)
+    const held = world.places.filter(place => place.cap === cap && (cap === 'all' || place.partition === partition))
+    const same = held.find(place => place.partition === partition && place.offset === offset)
     if (same !== undefined && !variant.withoutCoordinates) given.set(offset, same.number)
-    else if (world.places.length < capLimit) {
-      const taken = new Set(world.places.map(({ number }) => number))
+    else if (held.length < capLimits[cap]) {
+      const taken = new Set(held.map(({ number }) => number))
       const number = [1, 2, 3, 4].find(one => !taken.has(one))!
-      world.places.push({ partition, offset, number })
+      world.places.push({ cap, partition, offset, number })
       given.set(offset, number)
     }
   }
@@ -261,6 +307,7 @@ export function runStateSchedule(seed: number, variant: StateVariant): string | 
   const below = (limit: number) => Math.floor(random() * limit)
   const world = new World()
   const keys = [0, 1].map(() => Array.from({ length: recordCount }, () => below(keyCount)))
+  const late = [0, 1].map(() => Array.from({ length: recordCount }, () => random() < likely.late))
   const containers: Container[] = []
   let live: { run: Generator<undefined, void>; container: Container; partition: number; end: number; counts: boolean }[] = []
   const next = [0, 0]
@@ -276,7 +323,7 @@ export function runStateSchedule(seed: number, variant: StateVariant): string | 
     container.busy = true
     const range = Array.from({ length: end - from }, (_, i) => from + i)
     live.push({
-      run: invoke(world, container, partition, range, keys[partition]!, variant, random),
+      run: invoke(world, container, partition, range, { keys: keys[partition]!, late: late[partition]! }, variant, random),
       container,
       partition,
       end,
@@ -291,7 +338,7 @@ export function runStateSchedule(seed: number, variant: StateVariant): string | 
       // Each delivery is cut anew.
       if (from < recordCount && !isBusy) start(partition, from, Math.min(recordCount, from + 1 + below(largestBatch)), true)
     }
-    if (live.length === 0) return judge(world)
+    if (live.length === 0) return judge(world, late)
     const event = random()
     const one = live[below(live.length)]!
     if (event < likely.duplicate && faults < faultLimit) {
@@ -322,22 +369,37 @@ export function runStateSchedule(seed: number, variant: StateVariant): string | 
   return 'stands still'
 }
 
-function judge(world: World): string | undefined {
+function judge(world: World, late: readonly (readonly boolean[])[]): string | undefined {
   const granted: string[] = []
+  const grantedOwn: string[] = []
   for (const [partition, outputs] of world.outputs.entries()) {
     if (outputs.map(({ offset }) => offset).join() !== Array.from({ length: recordCount }, (_, i) => i).join())
       return 'lost or twice'
     const set = Array.from({ length: keyCount }, () => -1)
-    for (const { offset, key, previous, accepted, place } of outputs) {
+    let ownCount = 0
+    for (const { offset, key, previous, accepted, place, ownPlace, isDead } of outputs) {
+      const isLate = late[partition]![offset]! && ownCount < capLimits.own
+      const isGranted = accepted && ownCount < capLimits.own
+      if (isGranted) ownCount++
+      if ((isDead || isGranted) && isDead !== isLate) return `a dead letter out of order at ${partition}@${offset}`
+      if (ownPlace !== (isGranted ? ownCount : undefined)) return `a place out of order at ${partition}@${offset}`
+      if (ownPlace !== undefined) grantedOwn.push(`${partition}@${offset} has ${ownPlace}`)
       if (previous !== set[key]) return `wrong previous value at ${partition}@${offset}`
       if (accepted) set[key] = offset
       if (place !== undefined) granted.push(`${partition}@${offset} has ${place}`)
     }
   }
-  if (granted.length > capLimit) return 'more places than there are'
+  if (granted.length > capLimits.all) return 'more places than there are'
   if (new Set(granted.map(text => text.split(' ').at(-1))).size < granted.length) return 'a place twice'
-  const held = world.places.map(({ partition, offset, number }) => `${partition}@${offset} has ${number}`)
-  if (held.sort().join() !== granted.sort().join()) return 'a place leaked'
+  for (const [cap, wanted] of [
+    ['all', granted],
+    ['own', grantedOwn],
+  ] as const) {
+    const held = world.places
+      .filter(one => one.cap === cap)
+      .map(({ partition, offset, number }) => `${partition}@${offset} has ${number}`)
+    if (held.sort().join() !== wanted.sort().join()) return 'a place leaked'
+  }
   if (world.alarms > 0) return 'an alarm without reason'
   return undefined
 }
