@@ -245,11 +245,22 @@ export default class SluicePlugin {
     return [told]
   }
 
-  /** Intrinsics have no value before the deploy. */
+  /** Intrinsics have no value before the deploy; something of the same form stands for an address, to which nothing connects while it is loaded. */
   #knownEnvironment(name: string): Readonly<Record<string, string>> {
     const { environment = {} } = this.#serverless.service.getFunction(name)
+    const { redisScheme = 'redis' } = this.#serverless.configurationInput.sluice ?? {}
+    const addresses: Readonly<Record<string, string>> = {
+      SLUICE_KAFKA: 'unknown:9092',
+      SLUICE_REDIS: `${redisScheme}://:unknown@unknown:6379`,
+      SLUICE_STATE: 'redis://unknown:6379',
+    }
+    // What Lambda sets by itself.
+    const ofLambda = { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'unknown', AWS_SECRET_ACCESS_KEY: 'unknown' }
     return Object.fromEntries(
-      Object.entries(environment).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+      Object.entries({ ...ofLambda, ...environment }).flatMap(([variable, value]): [string, string][] => {
+        const known = typeof value === 'string' ? value : addresses[variable]
+        return known === undefined ? [] : [[variable, known]]
+      }),
     )
   }
 

@@ -296,6 +296,8 @@ test('what README.md imports from the demo environment makes whole templates, wi
     writeFileSync(file, `${head}\n${sluice}`)
     const { code, output } = await service.serverless(['package'])
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    // Loaded and measured, though CloudFormation alone knows the addresses.
+    expect(output).not.toContain('not measured')
     expect(templateProblems(templateOf(service))).toEqual([])
     if (missing === undefined) expect(cfnLint(service.path('.serverless/cloudformation-template-update-stack.json'))).toBe('')
   }
