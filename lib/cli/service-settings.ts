@@ -1,11 +1,12 @@
 // What commands take from serverless.yml. Variables in it (`${param:…}`) are Serverless' to resolve: here only what is written out counts.
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 
 /** Whether state is in a Redis Cluster, which only those know who run the store. The environment says it where there is no serverless.yml. */
-export function isRedisCluster(environment: Readonly<Record<string, string | undefined>>): boolean {
+export function isRedisCluster(environment: Readonly<Record<string, string | undefined>>, serviceFolder = '.'): boolean {
   const said = environment['SLUICE_REDIS_CLUSTER']
-  return said === undefined ? blockOf('serverless.yml')['redisCluster'] === true : said === 'true'
+  return said === undefined ? blockOf(join(serviceFolder, 'serverless.yml'))['redisCluster'] === true : said === 'true'
 }
 
 /** The block `sluice`; empty where there is none. What is wrong with the file is told by Serverless. */
