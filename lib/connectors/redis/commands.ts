@@ -32,8 +32,16 @@ export function bulk(word: Argument): string {
 
 /** A script's call by its SHA-1, and whole for a server that does not know it. Keys decide the node in a cluster: all in one slot. */
 export function scriptCall(script: Script, keys: readonly string[], args: readonly Argument[]): Command {
-  const rest = [keys.length, ...keys, ...args]
-  return { text: encode('EVALSHA', script.sha, ...rest), whole: encode('EVAL', script.text, ...rest), key: keys[0] }
+  // Not spread into a call: a batch of state may have more words than the stack holds.
+  let rest = bulk(keys.length)
+  for (const key of keys) rest += bulk(key)
+  for (const arg of args) rest += bulk(arg)
+  const head = `*${3 + keys.length + args.length}\r\n`
+  return {
+    text: head + bulk('EVALSHA') + bulk(script.sha) + rest,
+    whole: head + bulk('EVAL') + bulk(script.text) + rest,
+    key: keys[0],
+  }
 }
 
 /** UTF-8, a character per byte. */
