@@ -111,7 +111,7 @@ export function openRedisStateAdministration({
         : { last: last === null ? undefined : BigInt(last!), position: position === null ? undefined : BigInt(position!) }
     },
     async erase(key, claims, what, deadline) {
-      isCluster ??= Array.isArray(await answer({ text: encode('CLUSTER', 'SLOTS') }, deadline))
+      isCluster ??= await asksCluster(deadline)
       const owner = what.kind === 'remember' ? what.owner : ''
       if (!isCluster) {
         const keys = [key, ...claims.map(({ lock }) => lockName(lock))]
@@ -127,6 +127,13 @@ export function openRedisStateAdministration({
       return outcomeOf(await ask(scriptCall(emptyCapScript, [key], [emptiedMs, ...tokens]), deadline))
     },
     close: async () => client.close(),
+  }
+
+  /** A single server refuses with ERR; another refusal says nothing. */
+  async function asksCluster(deadline: Deadline): Promise<boolean> {
+    const reply = await answer({ text: encode('CLUSTER', 'SLOTS') }, deadline)
+    if (reply instanceof ReplyError && reply.code !== 'ERR') throw failure(reply, timeoutOf(deadline))
+    return Array.isArray(reply)
   }
 
   async function ask(command: Command, deadline: Deadline): Promise<Reply> {
