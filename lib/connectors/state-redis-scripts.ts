@@ -254,8 +254,9 @@ redis.call('HSET', KEYS[1], 'pos', ARGV[2])
 return 1
 `)
 
-/** In a cluster, one item. ARGV: the token's counter, tp, base, head, at, expected. */
+/** One item, after the lock. KEYS: item, on a single server its lock. ARGV: the token's counter, tp, base, head, at, expected, token. */
 export const itemScript = scriptOf(`${items}
+if KEYS[2] and redis.call('HGET', KEYS[2], 'v') ~= ARGV[7] then return 'stale' end
 local found = redis.call('HMGET', KEYS[1], 'at', 'tp', 'v')
 if found[2] == ARGV[2] and found[3] and tonumber(found[3]) > tonumber(ARGV[1]) then return 'stale' end
 if isMoved(found[1], found[2], ARGV[2], ARGV[6]) then return 'moved' end
@@ -265,10 +266,16 @@ redis.call('PERSIST', KEYS[1])
 return 'written'
 `)
 
-/** In a cluster, caps that hang together by the records that ask them. ARGV: the token's counter, position, last, count of asks, now, whether places are kept; then as openAll reads it. */
+/**
+ * Caps that hang together by the records that ask them, after the lock. KEYS: caps, on a single server their lock. ARGV: the token's counter,
+ * position, last, counts of asks and caps, now, whether places are kept, token; then as openAll reads it.
+ */
 export const capsScript = scriptOf(`${places}
 local counter = tonumber(ARGV[1])
-local ledgers, asks = openAll(KEYS, #KEYS, tonumber(ARGV[4]), 7, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[6] == '1', tonumber(ARGV[5]))
+local capCount = tonumber(ARGV[5])
+local lock = KEYS[capCount + 1]
+if lock and redis.call('HGET', lock, 'v') ~= ARGV[8] then return { 'stale' } end
+local ledgers, asks = openAll(KEYS, capCount, tonumber(ARGV[4]), 9, tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[7] == '1', tonumber(ARGV[6]))
 for _, ledger in ipairs(ledgers) do
   if ledger.token and ledger.token > counter then return { 'stale' } end
 end

@@ -1,6 +1,7 @@
 // State in Redis or Valkey. A single server takes each partition's step 5 as one script, those of all partitions in one pipeline. In a cluster a
 // key lives in another slot than its lock: the lock is written first, with all keys that are about to change, then each item and each cap, which
-// refuses a token that is older than the one that wrote it last (state.md, section 5).
+// refuses a token that is older than the one that wrote it last (state.md, section 5). Large writes of a single server go the same way, since a
+// script keeps everybody else waiting; there each part looks at the lock itself, since whole writes leave no token behind.
 import { randomUUID } from 'node:crypto'
 import { runtimeError } from '../runtime/errors.ts'
 import type {
@@ -35,6 +36,9 @@ export interface RedisStateConfig {
   readonly warn?: (message: string) => void
   readonly nowMs?: () => number
 }
+
+/** Changed keys and asks: some 5 to 30 ms of the server. */
+const largestScript = 1000
 
 const again = { repeatable: true }
 /**
@@ -99,7 +103,8 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     },
     async write(writes, deadline) {
       isCluster ??= await examine(deadline)
-      if (isCluster) return writeInCluster(writes, deadline)
+      if (isCluster || writes.some(({ items, asks }) => items.length + asks.length > largestScript))
+        return writeInParts(writes, deadline)
       const replies = await ask(
         writes.map(write => wholeWrite(write, nowMs())),
         deadline,
@@ -141,17 +146,17 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     return Array.isArray(probe[0])
   }
 
-  async function writeInCluster(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]> {
+  async function writeInParts(writes: readonly StateWrite[], deadline: Deadline): Promise<readonly StateOutcome[]> {
     const groups = writes.map(write => {
       const all = capGroups(write)
-      assertOneSlot(write, all, scenario)
+      if (isCluster) assertOneSlot(write, all, scenario)
       return all
     })
     const locked = await ask(writes.map(lockWrite), deadline, once)
     const open = writes.flatMap((write, w) => (locked[w] === 1 ? [{ write, w }] : []))
     const parts = open.map(({ write, w }) => ({
-      items: write.items.map(item => itemWrite(write, item)),
-      caps: groups[w]!.map(group => capsWrite(write, group, nowMs())),
+      items: write.items.map(item => itemWrite(write, item, isCluster === true)),
+      caps: groups[w]!.map(group => capsWrite(write, group, { nowMs: nowMs(), inCluster: isCluster === true })),
     }))
     const replies = await ask(
       parts.flatMap(({ items, caps }) => [...items, ...caps]),
@@ -246,8 +251,13 @@ function lockWrite(write: StateWrite): Command {
   return scriptCall(lockScript, [lockName(lock)], [token, last, signature, JSON.stringify(keys), JSON.stringify(caps)])
 }
 
-function itemWrite({ lock, token }: StateWrite, { key, base, head, at, expected }: StateWrite['items'][number]): Command {
-  return scriptCall(itemScript, [key], [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected)])
+function itemWrite(
+  { lock, token }: StateWrite,
+  { key, base, head, at, expected }: StateWrite['items'][number],
+  inCluster: boolean,
+): Command {
+  const args = [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected), token]
+  return scriptCall(itemScript, inCluster ? [key] : [key, lockName(lock)], args)
 }
 
 /** All or none of several caps is one step only in one slot. */
@@ -256,21 +266,17 @@ function assertOneSlot({ caps }: StateWrite, groups: readonly CapGroup[], scenar
     if (new Set(group.caps.map(c => slotOf(caps[c]!.key))).size > 1) throw runtimeError('caps-in-two-slots', { scenario })
 }
 
-function capsWrite(write: StateWrite, group: CapGroup, nowMs: number): Command {
-  const args: Argument[] = [
-    counterOf(write.token),
-    write.position,
-    write.last,
-    group.asks.length,
-    nowMs,
-    write.keepsPlaces ? 1 : 0,
-  ]
+function capsWrite(
+  write: StateWrite,
+  group: CapGroup,
+  { nowMs, inCluster }: { readonly nowMs: number; readonly inCluster: boolean },
+): Command {
+  const { lock, token, position, last, keepsPlaces } = write
+  const keys = group.caps.map(c => write.caps[c]!.key)
+  const counts = [group.asks.length, keys.length]
+  const args: Argument[] = [counterOf(token), position, last, ...counts, nowMs, keepsPlaces ? 1 : 0, token]
   pushCaps(args, write, group)
-  return scriptCall(
-    capsScript,
-    group.caps.map(c => write.caps[c]!.key),
-    args,
-  )
+  return scriptCall(capsScript, inCluster ? keys : [...keys, lockName(lock)], args)
 }
 
 function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: CapGroup): void {

@@ -151,6 +151,38 @@ describe('Redis', () => {
     expect(claim.token).not.toBe(token)
   })
 
+  test('a large write goes in parts: what has claimed meanwhile is never overwritten by those that come later', async () => {
+    const key = (n: number) => `sluice:win-back.1:visit/many-${n}`
+    const keys = Array.from({ length: 1500 }, (_, n) => key(n))
+    const other = connect()
+    const outcomes = new Set<string>()
+    for (let round = 0; round < 12; round++) {
+      const at = BigInt(round)
+      const items = keys.map(one => ({ key: one, base: null, head: `large ${round}`, at }))
+      const large = { token: await claimed(state), from: round, to: round, items, caps: [{ key: cap }], asks: [ask(round, 99)] }
+      const small = async () => {
+        const token = await claimed(other)
+        const last = [{ key: key(1499), base: null, head: `small ${round}`, at }]
+        return answersTo(other, {
+          token,
+          from: round,
+          to: round,
+          items: last,
+          caps: [{ key: cap, until: at }],
+          asks: [ask(round, 99)],
+        })
+      }
+      const [first, second] = await Promise.all([answersTo(state, large), small()])
+      outcomes.add(typeof first === 'string' ? first : 'written')
+      // Each round has one place, whoever got it first.
+      expect(second).toEqual([`${round + 1}/${round + 1}`])
+      expect(await cli(server.port, 'HGET', key(1499), 'head')).toBe(`small ${round}`)
+    }
+    expect(outcomes).toContain('stale')
+    await other.close()
+    await cli(server.port, 'DEL', cap)
+  })
+
   test('places expire long after their window, or never', async () => {
     const token = await claimed(state)
     const caps = [{ key: `${cap}1`, withinMs: hour, expiresMs: 200 * hour }, { key: `${cap}2` }]

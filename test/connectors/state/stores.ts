@@ -41,7 +41,7 @@ export const stores: readonly StateStore[] = [
       return { state, other: state, lookups: state.lookups, stop: async () => undefined }
     },
   },
-  { name: 'Redis', isOneStep: true, isInOrder: true, manyKeys: 1000, start: async () => onRedis(await startRedis()) },
+  { name: 'Redis', isOneStep: true, isInOrder: true, manyKeys: 3000, start: async () => onRedis(await startRedis()) },
   { name: 'DynamoDB', isOneStep: false, isInOrder: false, manyKeys: 200, start: onDynamoDb },
   {
     name: 'Redis Cluster',
