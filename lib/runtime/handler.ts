@@ -1,8 +1,7 @@
 // The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
 import middy from '@middy/core'
-import { rowOf } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
-import { type Columns, type Plan, type SourceRecord, unset } from '../plan/plan.ts'
+import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
 import { type Claim, Commit, fencedForGood } from './commit.ts'
@@ -20,21 +19,16 @@ import {
   type LookupStores,
   type MetricsPort,
   RecordTooLarge,
-  RetryableError,
   type StateOutcome,
   type StatePort,
   type TopicPartition,
   type TransactionPort,
 } from './ports.ts'
-import {
-  answeringOnce,
-  type Corrections,
-  entryOf,
-  StateAttempt,
-  StateClaims,
-  type StatePartition,
-  withStateKeys,
-} from './state.ts'
+import { countCommitted, countRows, tellFailure } from './report.ts'
+import { answeringOnce } from './state/answers.ts'
+import { type Corrections, StateAttempt, type StatePartition } from './state/attempt.ts'
+import { StateClaims } from './state/claims.ts'
+import { entryOf, withStateKeys } from './state/keys.ts'
 
 /** What the function is connected to. */
 export interface World {
@@ -454,8 +448,12 @@ function finish(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocat
   tellTakenOver(decided.attempt, partition, invocation)
   const { metrics } = invocation.world
   if (metrics !== undefined) for (const [name, by] of decided.attempt?.kept(partition) ?? []) metrics.count(name, by)
-  if (metrics !== undefined) countRows(claimed, decided, invocation.plan, metrics)
-  report(emissionsOf(claimed, decided), invocation)
+  const own = emissionsOf(claimed, decided)
+  if (metrics !== undefined && invocation.plan.rows !== undefined) {
+    const committed = new Set(own.flatMap(({ record, failure }) => (failure === undefined ? [record] : [])))
+    countRows(decided.columns, i => committed.has(decided.columns.record[i]!), invocation.plan, metrics)
+  }
+  report(own, invocation)
 }
 
 function emissionsOf({ partition }: ClaimedWork, { emissions }: DecidedBatch): readonly Emission[] {
@@ -485,60 +483,10 @@ function tellTakenOver(attempt: StateAttempt | undefined, partition: TopicPartit
   }
 }
 
-/** Which rows decided, where the plan tells: one of a list for each of its elements. */
-function countRows(
-  { partition }: ClaimedWork,
-  { columns, emissions }: DecidedBatch,
-  { rows = [] }: Plan,
-  metrics: MetricsPort,
-): void {
-  for (const { decision, value } of rows) {
-    for (const [i, { record, failure }] of emissions.entries()) {
-      if (record.partition !== partition.partition || record.topic !== partition.topic || failure !== undefined) continue
-      const decided = value(columns, i)
-      if (decided === unset) continue
-      const found = Array.isArray(decided) && decided.length > 0 ? (decided as unknown[]) : [decided]
-      for (const one of found) {
-        const row = (one as { readonly [rowOf]?: number })[rowOf]
-        metrics.count(`rows.${decision}.${row === undefined ? 'none' : `row${row + 1}`}`, 1)
-      }
-    }
-  }
-}
-
 function report(emissions: readonly Emission[], { world, deadLetters }: Invocation): void {
   if (world.metrics !== undefined) countCommitted(emissions, world.metrics)
   for (const { record, failure } of emissions) if (failure !== undefined) deadLetters.tell(record, failure)
 }
-
-function countCommitted(emissions: readonly Emission[], metrics: MetricsPort): void {
-  for (const { outputs, failure, droppedBy } of emissions) {
-    if (failure !== undefined) {
-      metrics.count('deadLetters', 1)
-      metrics.count(`deadLetters.${failure.reason}`, 1)
-      continue
-    }
-    if (droppedBy !== undefined) {
-      metrics.count('dropped', 1)
-      metrics.count(`dropped.${droppedBy}`, 1)
-    }
-    metrics.count('emitted', outputs.length)
-    // The idempotency key names the sink: …/OFFSET/SINK/INDEX.
-    for (const { partitionSeed } of outputs) metrics.count(`emitted.${partitionSeed.split('/').at(-2)}`, 1)
-  }
-}
-
-/** Guards against skipping what was never decided: each needs a human (event-source-mapping.md 4.5, 4.6). */
-const positionGuards: ReadonlySet<string> = new Set(['position-beyond-end', 'kafka-unstable-progress'])
-
-/** Guards against deciding on state that is not there, or not what the rules mean (state.md, section 6). */
-const stateGuards: ReadonlySet<string> = new Set([
-  'state-lost',
-  'state-missing',
-  'state-evicts',
-  'generation-needed',
-  'caps-in-two-slots',
-])
 
 function logFailures(plan: Plan, world: World) {
   return {
@@ -548,16 +496,6 @@ function logFailures(plan: Plan, world: World) {
       world.metrics?.flush()
     },
   }
-}
-
-function tellFailure(error: unknown, plan: Plan, { log, metrics }: World): void {
-  const id = error instanceof RetryableError ? error.id : 'unexpected'
-  metrics?.count('failed', 1)
-  metrics?.count(`failed.${id}`, 1)
-  if (positionGuards.has(id)) metrics?.count('positionGuard', 1)
-  if (stateGuards.has(id)) metrics?.count('stateGuard', 1)
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
-  log.error(error instanceof Error ? error.message : String(error), { id, scenario: plan.scenario, retry: 'batch', cause })
 }
 
 function coordinatesOf({ topic, partition, offset }: SourceRecord): string {

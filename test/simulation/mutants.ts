@@ -59,11 +59,11 @@ export type MutantName = keyof typeof mutants
 /** Of state: the wrong variants of state.md, section 7. */
 export const stateMutants = {
   'what an attempt touched that did not commit is left alone': {
-    file: 'runtime/state.ts',
+    file: 'runtime/state/attempt.ts',
     replace: [['const leftovers = isUncommitted ?', 'const leftovers = !isUncommitted && isUncommitted ?']],
   },
   'the value before is the one that was written last': {
-    file: 'runtime/state.ts',
+    file: 'runtime/state/attempt.ts',
     replace: [['return at < this.#positions.get(tp)! ? head : base', 'return head']],
   },
   'a failed attempt keeps what it knows': {
@@ -71,7 +71,7 @@ export const stateMutants = {
     replace: [['  if (state === undefined) return\n  state.forget(', '  if (state !== undefined) return\n  state!.forget(']],
   },
   'caps that only an earlier attempt asked are forgotten': {
-    file: 'runtime/state.ts',
+    file: 'runtime/state/attempt.ts',
     replace: [['if (until >= position && !all.has(key) && c >= 0)', 'if (until < 0n && c >= 0)']],
   },
   'anybody may write': {

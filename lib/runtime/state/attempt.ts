@@ -1,183 +1,17 @@
 // What records leave for later ones, as if every record had been decided once, in order (state.md). The Kafka commit is the only decision: the
 // store keeps two values and the offset that separates them, and our committed position tells which of them counts. So nothing is promoted or
 // rolled back after a commit.
-import { Failure } from '../plan/failure.ts'
-import {
-  type CapPlan,
-  type Columns,
-  type Plan,
-  type SourceRecord,
-  type StatePlan,
-  Status,
-  type Step,
-  type StoredItem,
-  unset,
-} from '../plan/plan.ts'
-import { runtimeError } from './errors.ts'
-import type {
-  Deadline,
-  LookupPort,
-  StateAnswer,
-  StateClaim,
-  StateItem,
-  StateOutcome,
-  StatePort,
-  StateWrite,
-  TopicPartition,
-} from './ports.ts'
+import { Failure } from '../../plan/failure.ts'
+import { type Columns, type SourceRecord, Status, type Step, type StoredItem, unset } from '../../plan/plan.ts'
+import type { Deadline, StateAnswer, StateOutcome, StateWrite, TopicPartition } from '../ports.ts'
+import type { Held, StateClaims } from './claims.ts'
+import { capKey, entryOf, idOf, scopeOf } from './keys.ts'
 
 /** A value larger than this is a dead letter `too-large` (scenario-format.md, State). */
 const maxValueBytes = 16_384
 
 /** Garbage collection of cap keys waits for so long after `within` (state.md, section 4); Kafka's default retention is a week. */
 const slackMs = 8 * 86_400_000
-
-/** The plan whose look-ups of state ask for the keys under which values are stored. */
-export function withStateKeys(plan: Plan): Plan {
-  if (plan.state === undefined) return plan
-  const entries = new Map(plan.state.remember.map(({ name, lookup }) => [lookup, name]))
-  return {
-    ...plan,
-    lookups: plan.lookups.map((lookup, index) => {
-      const entry = entries.get(index)
-      if (entry === undefined) return lookup
-      const prefix = rememberKey(plan, entry, '')
-      return {
-        ...lookup,
-        key: (columns, i) => {
-          const key = lookup.key(columns, i)
-          return typeof key === 'string' ? prefix + key : key
-        },
-      }
-    }),
-  }
-}
-
-/** What is stored under an entry's own key: for those who look from outside, too. */
-export const rememberKey = (plan: Plan, entry: string, key: string): string => `${prefixOf(plan)}${entry}/${key}`
-export const capKey = (plan: Plan, { name, sharedBy }: Pick<CapPlan, 'name' | 'sharedBy'>, key: string): string =>
-  `${sharedBy === undefined ? prefixOf(plan) : `sluice:shared/${sharedBy}:`}${name}/${key}`
-
-export const scopeOf = ({ scenario, generation }: Plan): string => `${scenario}.${generation}`
-const prefixOf = (plan: Plan): string => `sluice:${scopeOf(plan)}:`
-const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
-
-/** Keys are customers' data: what is logged names their entry alone. */
-export function entryOf(key: string): string {
-  return /^sluice:[^:]*:([^/]*)/.exec(key)?.[1] ?? key
-}
-
-/** What the container knows of a partition's lock while its claim is valid; forgotten together with epoch and position. */
-interface Held {
-  readonly token: string
-  readonly last: bigint | undefined
-  readonly position: bigint | undefined
-  readonly signature: string | undefined
-  readonly leftovers: ReadonlyMap<string, StateItem>
-  readonly caps: ReadonlyMap<string, bigint>
-}
-
-/** Claims locks. Lives as long as the container. */
-export class StateClaims {
-  readonly plan: Plan & { readonly state: StatePlan }
-  readonly port: StatePort
-  readonly #held = new Map<string, Held>()
-
-  constructor(plan: Plan & { readonly state: StatePlan }, port: StatePort) {
-    this.plan = plan
-    this.port = port
-  }
-
-  isHeld(partition: TopicPartition): boolean {
-    return this.#held.has(idOf(partition))
-  }
-
-  held(partition: TopicPartition): Held {
-    return this.#held.get(idOf(partition))!
-  }
-
-  /** Step 0. Before the fence: a writer whose token is valid then knows that nobody can commit behind its back. */
-  async claim(partition: TopicPartition, deadline: Deadline): Promise<void> {
-    const claim: StateClaim = await this.port.claim({ scope: scopeOf(this.plan), partition }, deadline)
-    assertSignature(claim.signature, this.plan)
-    this.#held.set(idOf(partition), claim)
-  }
-
-  /**
-   * Step 2's guard: the store must know of every attempt that is committed. Gives false where another invocation has claimed since, whose
-   * commit explains the difference (then claim again); throws where the store has lost writes.
-   */
-  async isComplete(partition: TopicPartition, position: bigint | undefined, deadline: Deadline): Promise<boolean> {
-    const { last, token } = this.held(partition)
-    if (position === undefined || position === 0n || (last !== undefined && last >= position - 1n)) return true
-    if (!(await this.port.holds({ scope: scopeOf(this.plan), partition }, token, deadline))) return false
-    const where = { scenario: this.plan.scenario, partition: `${partition.topic}-${partition.partition}`, position }
-    if (last === undefined) throw runtimeError('state-missing', where)
-    throw runtimeError('state-lost', { ...where, last })
-  }
-
-  /** After a write, which may not be the last one before the commit: what the next one must take back is left over. */
-  written({ lock: { partition }, last, items, changed, caps, asks }: StateWrite): void {
-    const tp = idOf(partition)
-    const known = new Set(changed)
-    const leftovers = items.flatMap(({ key, base, head, at }) => (known.has(key) ? [[key, { base, head, at, tp }] as const] : []))
-    const asked = new Map<string, bigint>()
-    for (const { key, until } of caps) if (until !== undefined && until > last) asked.set(key, until)
-    for (const { offset, caps: ones } of asks) {
-      for (const { cap } of ones) {
-        const { key } = caps[cap]!
-        if ((asked.get(key) ?? -1n) < offset) asked.set(key, offset)
-      }
-    }
-    this.#held.set(tp, { ...this.held(partition), last, leftovers: new Map(leftovers), caps: asked })
-  }
-
-  /** After the commit: what was written is what counts. */
-  committed(partition: TopicPartition, position: bigint): void {
-    const held = this.held(partition)
-    const ahead = [...held.caps].filter(([, until]) => held.last !== undefined && until > held.last)
-    this.#held.set(idOf(partition), { ...held, position, leftovers: new Map(), caps: new Map(ahead) })
-  }
-
-  /** At-least-once, after the outputs are acknowledged: false where another invocation has claimed since. */
-  acknowledge(
-    done: readonly { readonly partition: TopicPartition; readonly nextOffset: bigint }[],
-    deadline: Deadline,
-  ): Promise<readonly boolean[]> {
-    const scope = scopeOf(this.plan)
-    return this.port.acknowledge(
-      done.map(({ partition, nextOffset }) => ({
-        lock: { scope, partition },
-        token: this.held(partition).token,
-        position: nextOffset,
-      })),
-      deadline,
-    )
-  }
-
-  /** At-least-once: how far a partition of another is acknowledged. */
-  readPosition(partition: TopicPartition, deadline: Deadline): Promise<bigint | undefined> {
-    return this.port.position({ scope: scopeOf(this.plan), partition }, deadline)
-  }
-
-  forget(partition: TopicPartition): void {
-    this.#held.delete(idOf(partition))
-  }
-}
-
-/** Throws where values were written with other types than the plan reads. A new field finds nothing, and has its default. */
-export function assertSignature(stored: string | undefined, { scenario, state }: Plan & { readonly state: StatePlan }): void {
-  if (stored === undefined || stored === state.signature) return
-  const before = JSON.parse(stored) as Record<string, Record<string, string>>
-  const now = JSON.parse(state.signature) as Record<string, Record<string, string>>
-  for (const [entry, fields] of Object.entries(now)) {
-    for (const [field, declared] of Object.entries(fields)) {
-      const found = before[entry]?.[field]
-      if (found !== undefined && found !== declared)
-        throw runtimeError('generation-needed', { scenario, entry, field, stored: found, declared })
-    }
-  }
-}
 
 /** A partition's part of the batch. */
 export interface StatePartition {
@@ -596,33 +430,4 @@ interface AskedCap {
   readonly limit: bigint
   readonly member: string | undefined
   readonly units: bigint
-}
-
-/** Answers once per key: where a batch is judged again, only what is new is asked. */
-export function answeringOnce(store: LookupPort): LookupPort {
-  const known = new Map<string, Awaited<ReturnType<LookupPort['lookupMany']>>[number][number]>()
-  return {
-    close: () => store.close(),
-    async lookupMany(requests, deadline) {
-      const ids = requests.map(({ command, keys, members }) => {
-        const asked = JSON.stringify(command)
-        return keys.map((key, k) => JSON.stringify([asked, key, members?.[k]]))
-      })
-      const open = requests.flatMap((request, r) => {
-        const left = request.keys.flatMap((_, k) => (known.has(ids[r]![k]!) ? [] : [k]))
-        return left.length === 0 ? [] : [{ request, r, left }]
-      })
-      if (open.length > 0) {
-        const asked = open.map(({ request, left }) => ({
-          ...request,
-          keys: left.map(k => request.keys[k]!),
-          ...(request.members && { members: left.map(k => request.members![k]!) }),
-        }))
-        const answers = await store.lookupMany(asked, deadline)
-        for (const [o, { r, left }] of open.entries())
-          for (const [n, k] of left.entries()) known.set(ids[r]![k]!, answers[o]![n]!)
-      }
-      return ids.map(keys => keys.map(id => known.get(id)!))
-    },
-  }
 }
