@@ -25,6 +25,8 @@ describe.each([
   { name: 'large-transactions', expectedCount: 26 },
   { name: 'loan-request', expectedCount: 33 },
   { name: 'offer-proposal', expectedCount: 28 },
+  { name: 'client-near-pos', expectedCount: 15 },
+  { name: 'promotion', expectedCount: 24 },
 ])('$name', ({ name, expectedCount }) => {
   test.each(batches)('embedded, batches of %s', async batch => {
     expectEqual(await run({ ...plain, batch }))

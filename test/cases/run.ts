@@ -31,12 +31,14 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function casesOf({ folder, cases }: CommandLine): readonly string[] {
+function casesOf({ folder, cases, replay }: CommandLine): readonly string[] {
   if (!existsSync(folder)) throw new WrongUse(`There is no folder "${folder}".`)
   const isCase = (name: string): boolean =>
     statSync(join(folder, name)).isDirectory() &&
     existsSync(join(folder, name, 'events.jsonl')) &&
-    existsSync(join(folder, name, 'expected.jsonl'))
+    existsSync(join(folder, name, 'expected.jsonl')) &&
+    // Only cases with state have a history.
+    (!replay || cases.length > 0 || existsSync(join(folder, name, 'replay.jsonl')))
   const present = readdirSync(folder).filter(isCase)
   for (const name of cases) {
     if (!present.includes(name)) throw new WrongUse(`"${folder}" has no case "${name}"; it has ${present.join(', ') || 'none'}.`)
