@@ -25,9 +25,9 @@ describe.each([
   { name: 'large-transactions', expectedCount: 26 },
   { name: 'loan-request', expectedCount: 33 },
   { name: 'offer-proposal', expectedCount: 28 },
-  { name: 'client-near-pos', expectedCount: 15 },
-  { name: 'promotion', expectedCount: 24 },
-])('$name', ({ name, expectedCount }) => {
+  { name: 'client-near-pos', expectedCount: 15, hasHistory: true },
+  { name: 'promotion', expectedCount: 24, hasHistory: true },
+])('$name', ({ name, expectedCount, hasHistory = false }) => {
   test.each(batches)('embedded, batches of %s', async batch => {
     expectEqual(await run({ ...plain, batch }))
   })
@@ -74,6 +74,15 @@ describe.each([
       expect.arrayContaining(['Produce written', 'TxnOffsetCommit written', 'EndTxn before']),
     )
   }, 300_000)
+
+  // Only cases with state have one.
+  test.runIf(hasHistory)(
+    'its history of deliveries with crashes, on Kafka and Redis',
+    async () => {
+      expectEqual(await run({ ...onKafka, replay: true }))
+    },
+    120_000,
+  )
 
   function run(options: CaseOptions): Promise<Outcome> {
     const reference = readCase(join(import.meta.dirname, 'data'), name)

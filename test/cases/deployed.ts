@@ -5,6 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Admin, Producer } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
 import { createTopics } from '../../infra/local/topics.ts'
+import type { CompiledModule } from '../../lib/cli/compiled.ts'
+import { createKafka } from '../../lib/connectors/kafka/producer.ts'
+import { connectRedisStateStore } from '../../lib/connectors/state-redis.ts'
 import { type PartitionOffsets, readCommitted, writtenEnds } from '../../lib/emulator/committed.ts'
 import {
   type Deliver,
@@ -18,8 +21,10 @@ import type { ConsumedRecord } from '../../lib/emulator/event.ts'
 import { EventSourceMapping } from '../../lib/emulator/mapping.ts'
 import { ContainerPool } from '../../lib/emulator/pool.ts'
 import type { EsmSettings } from '../../lib/emulator/settings.ts'
+import type { TransactionPort } from '../../lib/runtime/ports.ts'
 import type { ActualLine } from './compare.ts'
 import { canonical, parseExact } from './exact-json.ts'
+import { deliverHistory, type HistoryWorld } from './history.ts'
 import type { CaseOptions } from './options.ts'
 import { seededRandom } from './random.ts'
 import { parseCoordinates, type ReferenceCase, type SourceCoordinates } from './reference.ts'
@@ -41,18 +46,7 @@ export async function runDeployed(
   addresses: Addresses,
   folder: RunFolder,
 ): Promise<Deployed> {
-  const sourceTopic = reference.records[0]!.topic
-  const deadLetterTopic = `sluice.${reference.name}.dead-letters`
-  const outputTopics = [...new Set(reference.expected.map(line => line.topic))].filter(topic => topic !== 'dead-letter')
-  const topics = [...outputTopics, deadLetterTopic]
-  const partitionCount = Math.max(3, ...reference.records.map(record => record.partition + 1))
-  // Never used before on this broker: seconds since 2020, and a counter within the second.
-  const generation = (Math.floor(Date.now() / 1000) - 1_577_836_800) * 10 + (runCount++ % 10)
-  await createTopics(
-    addresses.kafka,
-    [sourceTopic, ...topics].map(name => ({ name, partitions: partitionCount })),
-  )
-  const before = await writtenEnds(addresses.kafka, [sourceTopic, ...topics])
+  const { sourceTopic, topics, deadLetterTopic, generation, before } = await prepared(reference, addresses)
   const settings: EsmSettings = {
     topic: sourceTopic,
     consumerGroupId: `sluice.${reference.name}.${generation}.trigger/${sourceTopic}`,
@@ -107,6 +101,75 @@ export async function runDeployed(
   const records = await readCommitted(addresses.kafka, topics, { from: before, timeoutMs: 60_000 })
   const fileOffsets = fileOffsetsOf(reference.records, before.get(sourceTopic)!)
   return { strikes, lines: records.flatMap(record => actualLines(record, { generation, deadLetterTopic, fileOffsets })) }
+}
+
+/** replay.jsonl on a real log and a real store of state; look-ups come from the case's file. */
+export async function runHistoryDeployed(
+  reference: ReferenceCase,
+  { plan, embed }: Pick<CompiledModule, 'plan' | 'embed'>,
+  seed: number,
+  addresses: Addresses,
+): Promise<readonly ActualLine[]> {
+  const { sourceTopic, topics, deadLetterTopic, generation, before } = await prepared(reference, addresses)
+  const starts = before.get(sourceTopic)!
+  await produce(addresses.kafka, reference.records)
+  await assertProduced(addresses.kafka, sourceTopic, goalsOf(reference.records, starts))
+  const fileOffsets = fileOffsetsOf(reference.records, starts)
+  const brokerOffsets = new Map(
+    [...fileOffsets].map(([at, offset]) => [`${at.split('@')[0]}@${offset}`, Number(at.split('@')[1])]),
+  )
+  const moved = (partition: string | number, offset: number) => brokerOffsets.get(`${partition}@${offset}`)!
+  const records = reference.records.map(record => ({ ...record, offset: moved(record.partition, record.offset) }))
+  const steps = reference.history!.map(
+    step =>
+      new Map(
+        [...step].map(([partition, { offsets, fate }]) => {
+          const number = partition.split('-').at(-1)!
+          return [partition, { offsets: [moved(number, offsets[0]), moved(number, offsets[1])] as const, fate }] as const
+        }),
+      ),
+  )
+  const store = connectRedisStateStore({ url: redisUrl(addresses.redis), scenario: reference.name })
+  const kafka = createKafka({ bootstrapServers: addresses.kafka, clientId: 'sluice-cases' })
+  try {
+    await deliverHistory({ ...plan, generation }, embed, { ...reference, records }, steps, seed, {
+      kafka: withoutLog(kafka),
+      state: { ...store.state, lookups: store.lookups },
+    })
+  } finally {
+    await Promise.all([kafka.close(), store.state.close(), store.lookups.close()])
+  }
+  const written = await readCommitted(addresses.kafka, topics, { from: before, timeoutMs: 60_000 })
+  return written.flatMap(record => actualLines(record, { generation, deadLetterTopic, fileOffsets }))
+}
+
+/** What is committed is read from the broker. */
+function withoutLog(kafka: TransactionPort): HistoryWorld['kafka'] {
+  return {
+    committed: [],
+    fence: (...asked) => kafka.fence(...asked),
+    readProgress: (...asked) => kafka.readProgress(...asked),
+    endOffset: (...asked) => kafka.endOffset(...asked),
+    transact: (...asked) => kafka.transact(...asked),
+    close: () => kafka.close(),
+  }
+}
+
+/** Topics, and a generation that no run had before on this broker. */
+async function prepared(reference: ReferenceCase, addresses: Addresses) {
+  const sourceTopic = reference.records[0]!.topic
+  const deadLetterTopic = `sluice.${reference.name}.dead-letters`
+  const outputTopics = [...new Set(reference.expected.map(line => line.topic))].filter(topic => topic !== 'dead-letter')
+  const topics = [...outputTopics, deadLetterTopic]
+  const partitionCount = Math.max(3, ...reference.records.map(record => record.partition + 1))
+  // Never used before on this broker: seconds since 2020, and a counter within the second.
+  const generation = (Math.floor(Date.now() / 1000) - 1_577_836_800) * 10 + (runCount++ % 10)
+  await createTopics(
+    addresses.kafka,
+    [sourceTopic, ...topics].map(name => ({ name, partitions: partitionCount })),
+  )
+  const before = await writtenEnds(addresses.kafka, [sourceTopic, ...topics])
+  return { sourceTopic, topics, deadLetterTopic, generation, before }
 }
 
 let runCount = 0

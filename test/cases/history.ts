@@ -60,9 +60,27 @@ export async function runHistory(
   steps: readonly HistoryStep[],
   seed: number,
 ) {
-  const random = seededRandom(seed)
   const kafka = plan.delivery === 'exactly-once' ? memoryLog() : plainLog()
   const state = memoryState()
+  await deliverHistory(plan, embedPlan, reference, steps, seed, { kafka, state })
+  return { outputs: kafka.committed as readonly OutputRecord[], state }
+}
+
+/** What the containers share: in memory, or a real log and a real store. */
+export interface HistoryWorld {
+  readonly kafka: TransactionPort & Pick<MemoryLog, 'committed'>
+  readonly state: StatePort & Pick<MemoryState, 'lookups'>
+}
+
+export async function deliverHistory(
+  plan: Plan,
+  embedPlan: typeof embed,
+  reference: ReferenceCase,
+  steps: readonly HistoryStep[],
+  seed: number,
+  { kafka, state }: HistoryWorld,
+): Promise<void> {
+  const random = seededRandom(seed)
   const fates = new Map<string, Fate>()
   let container: ReturnType<typeof embed> | undefined
   for (const step of steps) {
@@ -92,7 +110,6 @@ export async function runHistory(
     if (outcome !== undefined && !(isDoomed && outcome.name === 'RetryableError'))
       throw new Error(`a delivery failed: ${outcome.stack}`, { cause: outcome })
   }
-  return { outputs: kafka.committed as readonly OutputRecord[], state }
 }
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -116,7 +133,10 @@ function plainLog(): MemoryLog {
   }
 }
 
-function dyingLog(kafka: MemoryLog, fates: ReadonlyMap<string, Fate>): TransactionPort & Pick<MemoryLog, 'committed'> {
+function dyingLog(
+  kafka: HistoryWorld['kafka'],
+  fates: ReadonlyMap<string, Fate>,
+): TransactionPort & Pick<MemoryLog, 'committed'> {
   return {
     ...kafka,
     async transact(session, transaction, deadline) {
@@ -128,7 +148,7 @@ function dyingLog(kafka: MemoryLog, fates: ReadonlyMap<string, Fate>): Transacti
 }
 
 // A partition whose attempt died before anything was stored: its script never came, as if somebody else had claimed.
-function dyingState(state: MemoryState, fates: ReadonlyMap<string, Fate>): StatePort & Pick<MemoryState, 'lookups'> {
+function dyingState(state: HistoryWorld['state'], fates: ReadonlyMap<string, Fate>): StatePort & Pick<MemoryState, 'lookups'> {
   return {
     ...state,
     async write(writes, deadline) {

@@ -33,7 +33,7 @@ Runs reference cases through functions/CASE.yml, built for real, and compares wi
   --kill                 SIGKILL the function between every two calls of its commit, each in turn
   --zombie               a second process gets the same batch at the same time
   --duplicate            every batch twice
-  --replay               deliver as replay.jsonl says, crashes included (scenarios with state)
+  --replay               deliver as replay.jsonl says, its batches and crashes (scenarios with state)
   --seed N               repeats the choices of an earlier run (default 1)
 
 Example: npm run cases -- test/cases/data telecom-campaign --broker kafka --batch 7 --kill`
@@ -67,8 +67,8 @@ export function readCommandLine(words: readonly string[]): CommandLine | undefin
   const [folder, ...cases] = positionals
   if (folder === undefined) throw new WrongUse('Name the folder with the cases.')
   if (!/^\d+$/.test(values.seed)) throw new WrongUse(`--seed is a number, not "${values.seed}".`)
-  if (replay && (broker === 'kafka' || duplicate))
-    throw new WrongUse('--replay delivers as replay.jsonl says, in this process: leave out --broker kafka and --duplicate.')
+  if (replay && (kill || zombie || duplicate))
+    throw new WrongUse('--replay delivers as replay.jsonl says: leave out --kill, --zombie and --duplicate.')
   if ([kill, zombie, duplicate].filter(Boolean).length > 1)
     throw new WrongUse('Use one of --kill, --zombie and --duplicate at a time.')
   if (broker === 'none' && (kill || zombie)) {

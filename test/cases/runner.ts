@@ -6,7 +6,7 @@ import { openScenario } from '../../lib/cli/scenario-file.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
 import type { StrikeCounts } from '../../lib/emulator/deliveries.ts'
 import { type Comparison, compare } from './compare.ts'
-import { type Addresses, runDeployed } from './deployed.ts'
+import { type Addresses, runDeployed, runHistoryDeployed } from './deployed.ts'
 import { actualLine, runEmbedded } from './embedded.ts'
 import { runHistory } from './history.ts'
 import type { CaseOptions } from './options.ts'
@@ -51,7 +51,7 @@ export async function runCase(
     lastWords: () => words.split('\n').slice(-30).join('\n'),
   }
   try {
-    if (options.replay) return { comparison: await replay(reference, root), strikes: new Map() }
+    if (options.replay) return { comparison: await replay(reference, options, root, addresses), strikes: new Map() }
     if (options.broker === 'none') {
       const lines = await runEmbedded(reference, options, run)
       return { comparison: compare(reference.expected, lines), strikes: new Map() }
@@ -63,10 +63,16 @@ export async function runCase(
   }
 }
 
-async function replay(reference: ReferenceCase, root: string): Promise<Comparison> {
+async function replay(
+  reference: ReferenceCase,
+  { seed }: CaseOptions,
+  root: string,
+  addresses: Addresses | undefined,
+): Promise<Comparison> {
   if (reference.history === undefined) throw new Error('the case has no replay.jsonl')
   const compiled = await loadCompiled(openScenario(join(root, 'functions', `${reference.name}.yml`)))
-  const { outputs } = await runHistory(compiled.plan, compiled.embed, reference, reference.history, 1)
+  if (addresses !== undefined) return compare(reference.expected, await runHistoryDeployed(reference, compiled, seed, addresses))
+  const { outputs } = await runHistory(compiled.plan, compiled.embed, reference, reference.history, seed)
   return compare(
     reference.expected,
     outputs.map(record => actualLine(compiled.outputLine(record))),

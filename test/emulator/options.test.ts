@@ -44,10 +44,7 @@ test.each([
     ['data', '--broker', 'kafka', '--store', 'memory'],
     '--broker kafka runs the deployed build, which looks up in Redis: use --store redis.',
   ],
-  [
-    ['data', '--replay', '--broker', 'kafka'],
-    '--replay delivers as replay.jsonl says, in this process: leave out --broker kafka and --duplicate.',
-  ],
+  [['data', '--replay', '--duplicate'], '--replay delivers as replay.jsonl says: leave out --kill, --zombie and --duplicate.'],
   [[], 'Name the folder with the cases.'],
 ])('%j is wrong use', (words, message) => {
   expect(() => readCommandLine(words)).toThrow(message)
