@@ -65,13 +65,13 @@ export async function runCase(
 
 async function replay(
   reference: ReferenceCase,
-  { seed }: CaseOptions,
+  { broker, seed }: CaseOptions,
   root: string,
   addresses: Addresses | undefined,
 ): Promise<Comparison> {
   if (reference.history === undefined) throw new Error('the case has no replay.jsonl')
   const compiled = await loadCompiled(openScenario(join(root, 'functions', `${reference.name}.yml`)))
-  if (addresses !== undefined) return compare(reference.expected, await runHistoryDeployed(reference, compiled, seed, addresses))
+  if (broker === 'kafka') return compare(reference.expected, await runHistoryDeployed(reference, compiled, seed, addresses!))
   const { outputs } = await runHistory(compiled.plan, compiled.embed, reference, reference.history, seed)
   return compare(
     reference.expected,
