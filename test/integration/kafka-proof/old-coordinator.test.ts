@@ -58,13 +58,22 @@ const mutant: Mutant = {
   replace: [['if (!this.#fenced.has(transactionalId)) return', 'return']],
 }
 
-test.each([
-  { code: 'as it is', wrong: undefined, position: 4n },
-  // Offsets 2 and 3 would be decided a second time.
-  { code: 'the known address is trusted', wrong: mutant, position: 2n },
-])('$code: $position', { timeout: 120_000 }, async ({ wrong, position }) => {
-  const { createKafka } = wrong === undefined ? production : await mutated<typeof production>(producerFile, wrong)
-  const { source, broker } = await freshSource(wrong === undefined ? 'right' : 'wrong')
+test('as it is, the present position is read', { timeout: 120_000 }, async () => {
+  expect(await positionRead('right', production.createKafka)).toBe(4n)
+})
+
+// Offsets 2 and 3 would be decided a second time. A broker that wakes may hear of its successor before it answers: then it sends us on.
+test('where the known address is trusted, an old position is read sooner or later', { timeout: 300_000 }, async () => {
+  const { createKafka } = await mutated<typeof production>(producerFile, mutant)
+  const positions: bigint[] = []
+  while (!positions.includes(2n) && positions.length < 6)
+    positions.push((await positionRead(`wrong-${positions.length}`, createKafka)) as bigint)
+  expect(positions).toContain(2n)
+})
+
+/** What a container reads that knew the coordinator from before, while that one wakes. */
+async function positionRead(name: string, createKafka: typeof production.createKafka): Promise<bigint | undefined> {
+  const { source, broker } = await freshSource(name)
   const { bootstrapServers } = kafka
   await createTopics(bootstrapServers, [{ name: source }, { name: `${source}-output` }])
   const group = `sluice.proof-${source}.1`
@@ -93,9 +102,9 @@ test.each([
     const reading = a.readProgress(group, place.source, within(20_000))
     await delay(500)
     broker.thaw()
-    expect(await reading).toBe(position)
+    return await reading
   } finally {
     broker.thaw()
     await Promise.all([a.close(), b.close()])
   }
-})
+}
