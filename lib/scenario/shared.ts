@@ -143,7 +143,9 @@ function textOf(
   if (!/\.ya?ml$/.test(path)) return refuse(`"${path}"`)
   try {
     if (readFile === undefined) throw new Error('files cannot be read here')
-    return { path, file: posix.join(posix.dirname(scenarioFile.replaceAll('\\', '/')), path), text: readFile(path) }
+    // The path is part of the keys of caps that are shared: "./shared/a.yml" and "shared/a.yml" count together.
+    const file = posix.join(posix.dirname(scenarioFile.replaceAll('\\', '/')), path)
+    return { path: posix.normalize(path), file, text: readFile(path) }
   } catch {
     const notes = [{ message: `Paths are relative to the scenario's file.` }]
     return { ...refuse(`"${path}", which cannot be read`), notes }
