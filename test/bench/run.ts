@@ -1,7 +1,7 @@
 // `npm run bench [-- NAME…]`: every figure with its baseline in the same run, results checked first. `--format json`: one object a line.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { readCommandLine } from '../command-line.ts'
 import { commit } from './commit.ts'
 import { check, compile } from './compile.ts'
 import { cpu } from './cpu.ts'
@@ -26,7 +26,13 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   check,
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { format: { type: 'string', default: 'text' } } })
+const usage = `npm run bench -- [NAME…] [--format json]   ${Object.keys(benchmarks).join(', ')} (default: all)
+
+Example: npm run bench -- rules decode --format json`
+const { values, positionals } = readCommandLine(
+  { allowPositionals: true, options: { format: { type: 'string', default: 'text' } } },
+  usage,
+)
 const unknown = positionals.filter(name => !Object.hasOwn(benchmarks, name))
 if (unknown.length > 0) {
   console.error(`There is no benchmark "${unknown[0]}". There are: ${Object.keys(benchmarks).join(', ')}`)

@@ -2,22 +2,29 @@
 // what is left out, and why; `--failures` what is wrong; `--types` in how many cases the static type is the one that cel-go deduces; `--readme` writes the numbers into README.md. `--fuzz N [--seed S]` compares N
 // random evaluations with @bufbuild/cel instead; a seed gives the same run again.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { readCommandLine } from '../command-line.ts'
 import { fuzz } from './differential.ts'
 import { celResults, dmnResult, type GroupResult, withTable } from './results.ts'
 import { readSuite } from './suite.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    skips: { type: 'boolean', default: false },
-    failures: { type: 'boolean', default: false },
-    types: { type: 'boolean', default: false },
-    readme: { type: 'boolean', default: false },
-    fuzz: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    depth: { type: 'string', default: '5' },
+const usage = `npm run conformance -- [--skips | --failures | --types | --readme]   the official suites of CEL and DMN, a line per group
+npm run conformance -- --fuzz N [--seed S] [--depth D]                random evaluations beside @bufbuild/cel
+
+Example: npm run conformance -- --fuzz 10000 --seed 7`
+const { values: options } = readCommandLine(
+  {
+    options: {
+      skips: { type: 'boolean', default: false },
+      failures: { type: 'boolean', default: false },
+      types: { type: 'boolean', default: false },
+      readme: { type: 'boolean', default: false },
+      fuzz: { type: 'string' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      depth: { type: 'string', default: '5' },
+    },
   },
-})
+  usage,
+)
 
 if (options.fuzz === undefined) await runSuites()
 else runFuzz(numberOf('fuzz', options.fuzz), numberOf('seed', options.seed), numberOf('depth', options.depth))

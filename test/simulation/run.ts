@@ -1,11 +1,13 @@
 // `npm run simulate`: many seeds, or one again with everything that happened. Exit code 0: all sound, 1: some were not, 2: wrong use.
-import { parseArgs } from 'node:util'
+import { readCommandLine } from '../command-line.ts'
 import { isSound } from './checkers.ts'
 import { type SceneName, sceneNames, simulate } from './simulate.ts'
 
 const usage = `npm run simulate -- [--seeds N] [--from S]   N seeds (default 5000), beginning with S (default 1)
 npm run simulate -- --seed S                 one seed again, with each call and what became of it
-  --scene letters|state                      outputs alone, or records that leave something for later ones (default: both)`
+  --scene letters|state                      outputs alone, or records that leave something for later ones (default: both)
+
+Example: npm run simulate -- --seeds 200 --scene state`
 
 // Functions that were killed in a simulation never end; nothing waits for them.
 process.exit(await main())
@@ -14,9 +16,10 @@ async function main(): Promise<number> {
   let numbers: { seeds: number; from: number; seed: number | undefined }
   let scenes: readonly SceneName[] = sceneNames
   try {
-    const { values } = parseArgs({
-      options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, scene: { type: 'string' } },
-    })
+    const { values } = readCommandLine(
+      { options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, scene: { type: 'string' } } },
+      usage,
+    )
     if (values.scene !== undefined) {
       scenes = sceneNames.filter(name => name === values.scene)
       if (scenes.length === 0) throw new Error(`There is no scene "${values.scene}".`)

@@ -1,5 +1,5 @@
 // `npm run torture`: faults on a real broker and a real Redis of its own. Exit code 0: exactly once, 1: not, or it broke, 2: wrong use.
-import { parseArgs } from 'node:util'
+import { readCommandLine } from '../command-line.ts'
 import { tortureReference } from './reference.ts'
 import { faultKinds, type TortureOptions, type TortureResult, torture } from './torture.ts'
 
@@ -12,7 +12,9 @@ const usage = `npm run torture -- [--faults N] [--seed S] [--kafka VERSION] [--t
   --state                a function whose records leave something for later ones, and that has places to give
   --reference            Kafka's own TransactionalMessageCopier instead of our function (default 60 faults, a Java process each; without
                          zombies, against which it has no guard: --only zombie)
-  --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}`
+  --only                 one kind of fault; may be repeated: ${faultKinds.join(', ')}
+
+Example: npm run torture -- --faults 100 --seed 7 --kafka 3.9.2`
 
 // Containers, broker and Redis end with this process, and it must come to its end for that.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
@@ -71,18 +73,21 @@ function print(
 }
 
 function readOptions(): TortureOptions & { readonly reference: boolean } {
-  const { values } = parseArgs({
-    options: {
-      faults: { type: 'string' },
-      reference: { type: 'boolean', default: false },
-      state: { type: 'boolean', default: false },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      kafka: { type: 'string' },
-      'transaction-version': { type: 'string' },
-      brokers: { type: 'string', default: '1' },
-      only: { type: 'string', multiple: true },
+  const { values } = readCommandLine(
+    {
+      options: {
+        faults: { type: 'string' },
+        reference: { type: 'boolean', default: false },
+        state: { type: 'boolean', default: false },
+        seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+        kafka: { type: 'string' },
+        'transaction-version': { type: 'string' },
+        brokers: { type: 'string', default: '1' },
+        only: { type: 'string', multiple: true },
+      },
     },
-  })
+    usage,
+  )
   for (const name of ['faults', 'seed'] as const) {
     if (!/^\d+$/.test(values[name] ?? '1')) throw new Error(`--${name} needs a whole number, not "${values[name]}".`)
   }
