@@ -11,6 +11,7 @@ import type { Figure } from './measure.ts'
 import { memory } from './memory.ts'
 import { rules } from './rules.ts'
 import { sources } from './sources.ts'
+import { state } from './state.ts'
 import { tables } from './tables.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   enrich: enrichment,
   sources,
   memory,
+  state,
   commit,
   compile,
   check,

@@ -230,7 +230,7 @@ export class StateAttempt {
 
   /** A key belongs in one partition; where two of a batch use it, each goes by its own. */
   #chainId(item: StoredItem, i: number): string {
-    return `${this.#partitionOf[i]} ${item.key}`
+    return this.#partitions.length === 1 ? item.key : `${this.#partitionOf[i]} ${item.key}`
   }
 
   /** The value that counts. */
@@ -250,8 +250,11 @@ export class StateAttempt {
     for (let i = 0; i < this.#columns.recordCount; i++) {
       if (status[i] !== Status.open) continue
       const known = this.#corrections.get(record[i]!)
-      const failure =
-        known instanceof Failure ? known : remembered.map(({ after }) => after[i]).find(after => after instanceof Failure)
+      let failure = known instanceof Failure ? known : undefined
+      for (const { after } of remembered) {
+        const left = after[i]
+        if (left instanceof Failure) failure ??= left
+      }
       if (failure !== undefined) this.#fail(i, failure)
     }
   }
@@ -388,13 +391,16 @@ export class StateAttempt {
       if (status[i] === Status.undecodable) continue
       const known = this.#corrections.get(record[i]!)
       const isDead = failure[i] !== undefined || known instanceof Failure
-      const isWrong = remember.some((_, e) => {
+      let isWrong = false
+      for (let e = 0; e < remembered.length; e++) {
         const left = remembered[e]!.after[i]
         const isLeft = left !== undefined && !(left instanceof Failure) && !isDead
-        return isLeft !== (this.#assumed[e]![i] === 1)
-      })
+        if (isLeft !== (this.#assumed[e]![i] === 1)) isWrong = true
+      }
       // A place that was given to it must be given back.
       const hasPlace = isDead && caps.some((_, c) => this.#columns.places[c]![i] !== undefined)
+      // Nearly always: then nobody asks which records hang together.
+      if (!isWrong && !hasPlace && tainted.size === 0) continue
       const ids = remember.flatMap(({ lookup }) => {
         const item = lookups[lookup]![i] as StoredItem | Failure | null | undefined
         return item === undefined || item === null || item instanceof Failure ? [] : [this.#chainId(item, i)]
