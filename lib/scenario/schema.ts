@@ -1,5 +1,5 @@
 // The JSON Schema of scenario files and of shared ones, for editors: `# yaml-language-server: $schema=scenario.schema.json` as a file's
-// first line (`../shared.schema.json` in functions/shared/) gives completion, descriptions and the shape of settings while typing. It
+// first line (`../part.schema.json` in functions/shared/) gives completion, descriptions and the shape of settings while typing. It
 // comes from the description that `check` uses. What a text must be (types, expressions, look-ups) only `check` knows.
 import { type Key, type Section, type Shape, scenarioFile, sharedFile } from './sections.ts'
 

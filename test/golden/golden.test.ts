@@ -32,7 +32,7 @@ test('every golden output belongs to a scenario', () => {
 // The formatter has lines of its own, hence the comparison as data.
 test.each([
   ['functions/scenario.schema.json', schemaText],
-  ['functions/shared.schema.json', sharedSchemaText],
+  ['functions/part.schema.json', sharedSchemaText],
 ])('%s is the one that the code gives', (path, text) => {
   const stored = JSON.parse(readFileSync(path, 'utf8'))
   expect(stored, 'write it anew: node test/golden/update.ts').toEqual(JSON.parse(text()))

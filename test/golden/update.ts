@@ -6,7 +6,7 @@ import { brokenScenarios, checkOutput, outputPath, referencePage, schemaText, sh
 
 for (const path of brokenScenarios()) writeFileSync(outputPath(path), (await checkOutput(path)).text)
 writeFileSync('functions/scenario.schema.json', schemaText())
-writeFileSync('functions/shared.schema.json', sharedSchemaText())
+writeFileSync('functions/part.schema.json', sharedSchemaText())
 mkdirSync('docs', { recursive: true })
 writeFileSync('functions/errors.md', referencePage())
 const stores = 'lib/connectors/README.md'

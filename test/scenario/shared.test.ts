@@ -274,7 +274,7 @@ describe('names that only the scenario has', () => {
   )
 })
 
-test.each([['shared/policy.yml'], ['./shared/policy.yml'], ['shared/../shared/policy.yml']])(
+test.each([['shared/policy.yml'], ['./shared/policy.yml'], ['shared/./policy.yml']])(
   'a cap is shared by all that name its file, written as %s',
   use => {
     const { scenario } = checked(scenarioText('', { use: `[${use}]` }), { [use]: policy })
