@@ -1,11 +1,10 @@
 // What `sluice progress` needs beyond the producer: how many partitions a topic has, the topic for progress, and progress forgotten. Not
 // for the Lambda: a function never creates or forgets anything.
 import type { Deadline, TopicPartition } from '../../runtime/ports.ts'
+import { repeat, requestTimeoutMs } from './attempts.ts'
 import { BrokerError, Cluster } from './cluster.ts'
 import { groupNotFound, meaningOf, nameOf, topicExists } from './codes.ts'
-import { toPortError } from './errors.ts'
 import { createTopics, offsetDelete } from './messages.ts'
-import { Patience, Scope } from './patience.ts'
 import { defaultProgressTopic, type KafkaConfig, progressPartitions, slotGroup } from './producer.ts'
 import { parseAddresses } from './socket.ts'
 
@@ -24,7 +23,7 @@ export function openAdministration(config: Pick<KafkaConfig, 'bootstrapServers' 
     bootstrap: parseAddresses(bootstrapServers),
     clientId,
     connectTimeoutMs: 3000,
-    requestTimeoutMs: 10_000,
+    requestTimeoutMs,
     ...security,
   })
   return {
@@ -59,28 +58,5 @@ export function openAdministration(config: Pick<KafkaConfig, 'bootstrapServers' 
       if (meaningOf(failed) === 'moved') cluster.forgetCoordinator('group', group)
       throw new BrokerError(failed, 'OffsetDelete', group)
     })
-  }
-}
-
-const patienceMs = 5000
-
-async function repeat<Result>(
-  deadline: Deadline,
-  what: string,
-  attempt: (timeoutMs: number) => Promise<Result>,
-): Promise<Result> {
-  const patience = new Patience(new Scope(deadline, { atMostMs: 60_000, reserveMs: 0 }), what, patienceMs)
-  try {
-    for (;;) {
-      const timeoutMs = patience.attemptMs(10_000)
-      try {
-        return await attempt(timeoutMs)
-      } catch (error) {
-        patience.failed(error)
-      }
-      await patience.pause()
-    }
-  } catch (error) {
-    throw toPortError(error, { transactionalId: what, epoch: -1 })
   }
 }

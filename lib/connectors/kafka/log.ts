@@ -2,11 +2,10 @@
 // Lambda. Nobody joins a group. Batches come as they stand in the log, transaction markers included: whoever reads decides by them, since
 // "last stable" ends before what a slow transaction of somebody else holds back.
 import type { Deadline, TopicPartition } from '../../runtime/ports.ts'
+import { repeat, requestTimeoutMs } from './attempts.ts'
 import { BrokerError, Cluster } from './cluster.ts'
 import { decompress } from './decompression.ts'
-import { toPortError } from './errors.ts'
 import { fetchRecords, listOffsets } from './messages.ts'
-import { Patience, Scope } from './patience.ts'
 import type { KafkaConfig } from './producer.ts'
 import { parseAddresses } from './socket.ts'
 import { Reader } from './wire.ts'
@@ -37,8 +36,6 @@ export interface LogRecord {
 
 export const logAppendTimeBit = 0x08
 
-const patienceMs = 5000
-const requestTimeoutMs = 10_000
 const fetchBytes = 4 * 1024 * 1024
 const offsetOutOfRange = 1
 
@@ -161,25 +158,4 @@ function decodeRecord(reader: Reader, firstOffset: bigint, firstTimestampMs: num
 function nullable(reader: Reader): Buffer | null {
   const length = reader.varint()
   return length < 0 ? null : reader.raw(length)
-}
-
-async function repeat<Result>(
-  deadline: Deadline,
-  what: string,
-  attempt: (timeoutMs: number) => Promise<Result>,
-): Promise<Result> {
-  const patience = new Patience(new Scope(deadline, { atMostMs: 60_000, reserveMs: 0 }), what, patienceMs)
-  try {
-    for (;;) {
-      const timeoutMs = patience.attemptMs(requestTimeoutMs)
-      try {
-        return await attempt(timeoutMs)
-      } catch (error) {
-        patience.failed(error)
-      }
-      await patience.pause()
-    }
-  } catch (error) {
-    throw toPortError(error, { transactionalId: what, epoch: -1 })
-  }
 }
