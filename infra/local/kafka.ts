@@ -24,6 +24,8 @@ export interface KafkaOptions {
   readonly advertised?: Readonly<Record<string, readonly string[]>>
   /** Users that log in by SCRAM-SHA-256 and SCRAM-SHA-512: name and password. */
   readonly scramUsers?: Readonly<Record<string, string>>
+  /** 16 bytes as base64url, for a folder without data; a random one by default. */
+  readonly clusterId?: string
 }
 
 export interface LocalBroker {
@@ -54,12 +56,16 @@ const startAttempts = 3
 
 export async function startKafka(options: KafkaOptions = {}): Promise<LocalKafka> {
   const jars = await classPath(options.version ?? defaultVersion)
+  const hadData = options.folder !== undefined && existsSync(join(options.folder, '1'))
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOnce(jars, options)
     } catch (error) {
-      // Somebody else may have taken a port since we saw it free.
-      if (attempt === startAttempts || options.folder !== undefined) throw error
+      // Somebody else may have taken a port since we saw it free. Data of an earlier run keep their port.
+      if (attempt === startAttempts || hadData) throw error
+      for (let node = 1; options.folder !== undefined && node <= (options.brokerCount ?? 1); node++) {
+        rmSync(join(options.folder, String(node)), { recursive: true, force: true })
+      }
     }
   }
 }
@@ -73,7 +79,7 @@ async function startOnce(jars: string, options: KafkaOptions): Promise<LocalKafk
   const ports = await freePorts((2 + names.length) * count)
   const listenersOf = (node: number) =>
     names.map((name, n) => ({ name, protocol: options.listeners![name]!, port: ports[(2 + n) * count + node]! }))
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
+  const clusterId = options.clusterId ?? Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
   const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[count + i]}`).join(',')
   const nodes = Array.from({ length: count }, (_, i) => {
     const nodeFolder = join(folder, String(i + 1))
@@ -160,7 +166,8 @@ class Node implements LocalBroker {
     if (existsSync(this.#propertiesFile)) return
     mkdirSync(this.#options.folder, { recursive: true })
     writeFileSync(this.#propertiesFile, this.#options.settings)
-    const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile]
+    // One id in 64 begins with '-'; as an argument of its own it would be taken for a flag.
+    const tool = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '-c', this.#propertiesFile]
     await run('java', [...javaFlags, '-cp', this.#options.jars, ...tool, ...format])
   }
 

@@ -69,11 +69,16 @@ describe('a broker that dies, freezes and comes back', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-kafka-'))
   let broker: LocalKafka
   beforeAll(async () => {
-    // A killed broker comes back only when the controller has missed it for this long.
-    broker = await startKafka({ folder, settings: { 'broker.session.timeout.ms': 2000, 'broker.heartbeat.interval.ms': 300 } })
+    broker = await startKafka({
+      folder,
+      // A killed broker comes back only when the controller has missed it for this long.
+      settings: { 'broker.session.timeout.ms': 2000, 'broker.heartbeat.interval.ms': 300 },
+      // The storage tool takes such an id for a flag, unless told otherwise.
+      clusterId: '-OoupLiOSh6dl12LmrhQzQ',
+    })
   })
   afterAll(async () => {
-    await broker.kill()
+    await broker?.kill()
     rmSync(folder, { recursive: true, force: true })
   })
 
