@@ -1,8 +1,9 @@
 // Discovery: each functions/NAME.yml is one function. What is wrong with a scenario is told here, before anything is built or deployed.
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { checkScenario } from '../lib/scenario/check.ts'
 import { renderDiagnostic } from '../lib/scenario/diagnostics.ts'
+import { folderOf } from '../lib/scenario/folder.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 
 export interface ScenarioFile {
@@ -30,8 +31,10 @@ export function discoverScenarios(serviceFolder: string, options: DiscoveryOptio
   const warnings: string[] = []
   for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
     const text = readFileSync(join(serviceFolder, file), 'utf8')
-    const readFile = (named: string): string => readFileSync(join(serviceFolder, dirname(file), named), 'utf8')
-    const { scenario, diagnostics } = checkScenario(file, text, { redisCluster: options.redisCluster === true, readFile })
+    const { scenario, diagnostics } = checkScenario(file, text, {
+      ...folderOf(join(serviceFolder, file)),
+      redisCluster: options.redisCluster === true,
+    })
     for (const diagnostic of diagnostics) {
       if (diagnostic.severity === 'hint') continue
       const rendered = renderDiagnostic(diagnostic, text, options)

@@ -67,19 +67,23 @@ function checkFiles(files: readonly ScenarioFile[], input: Input, terminal: Term
     terminal.out(printed(found, text, format, terminal.colors))
   }
   const used = new Set<string>()
-  for (const { file, text, readFile, isShared } of files) {
+  let isUseKnown = true
+  for (const { file, text, folder, isShared } of files) {
     if (isShared) {
-      for (const found of checkSharedFile(file, text, { strict, readFile })) tell(found, text)
+      for (const found of checkSharedFile(file, text, { ...folder, strict })) tell(found, text)
       continue
     }
-    const { diagnostics, shared } = checkScenario(file, text, { strict, redisCluster, readFile })
+    const { diagnostics, shared, usesUnknown } = checkScenario(file, text, { ...folder, strict, redisCluster })
     for (const each of shared) used.add(each)
+    isUseKnown &&= !usesUnknown
     for (const found of diagnostics) tell(found, text)
   }
   if (input.arguments.length === 0) {
-    for (const { file, text, readFile } of allSharedFiles()) {
+    for (const { file, text, folder } of allSharedFiles()) {
       if (used.has(file)) continue
-      for (const found of [unusedFile(file), ...checkSharedFile(file, text, { strict, readFile })]) tell(found, text)
+      // A scenario that cannot be read, or misspells what it uses, may mean this file.
+      if (isUseKnown) tell(unusedFile(file), text)
+      for (const found of checkSharedFile(file, text, { ...folder, strict })) tell(found, text)
     }
   }
   if (format === 'text') terminal.out(`${summary(files, count)}\n`)

@@ -44,8 +44,8 @@ export function loadInterpreted(scenario: Scenario): { readonly plan: Plan; read
 }
 
 /** A scenario without errors, or its errors printed. */
-export function checkedScenario({ file, text, readFile }: ScenarioFile, terminal: Terminal): Scenario | undefined {
-  const { scenario, diagnostics } = checkScenario(file, text, { readFile })
+export function checkedScenario({ file, text, folder }: ScenarioFile, terminal: Terminal): Scenario | undefined {
+  const { scenario, diagnostics } = checkScenario(file, text, folder)
   if (scenario === undefined) {
     for (const found of diagnostics.filter(({ severity }) => severity === 'error')) {
       terminal.error(`${renderDiagnostic(found, text, { colors: terminal.colors })}\n`)

@@ -1,6 +1,7 @@
 // Which file a SCENARIO argument means: a name (`functions/NAME.yml`) or the path of a file, in `functions/` or not.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { isAbsolute, join, relative, sep } from 'node:path'
+import { type Folder, folderOf } from '../scenario/folder.ts'
 import { nearest } from '../scenario/suggestion.ts'
 import { UsageError } from './command.ts'
 
@@ -10,8 +11,7 @@ export interface ScenarioFile {
   /** Relative to the working directory where it lies below: the name for messages. */
   readonly file: string
   readonly text: string
-  /** Reads a file that the scenario names, relative to it. */
-  readonly readFile: (path: string) => string
+  readonly folder: Folder
   /** It has no `scenario:` and says what it needs of one, or stands where shared files do. */
   readonly isShared: boolean
 }
@@ -46,10 +46,9 @@ export function allScenarios(): readonly ScenarioFile[] {
 function readScenarioFile(path: string): ScenarioFile {
   const below = relative(process.cwd(), path)
   const file = below === '' || below.startsWith('..') || isAbsolute(below) ? path : below.replaceAll(sep, '/')
-  const readFile = (named: string): string => readFileSync(join(dirname(path), named), 'utf8')
   const text = readFileSync(path, 'utf8')
   const isShared = !/^scenario\s*:/m.test(text) && (/^needs\s*:/m.test(text) || /(^|\/)shared\/[^/]+$/.test(file))
-  return { file, text, readFile, isShared }
+  return { file, text, folder: folderOf(path), isShared }
 }
 
 function scenarioNames(): readonly string[] {

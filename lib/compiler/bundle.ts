@@ -8,6 +8,7 @@ import { build, type Message, type PartialMessage, type Plugin } from 'esbuild'
 import type { LookupStore } from '../plan/plan.ts'
 import { type CheckedScenario, checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
+import { folderOf } from '../scenario/folder.ts'
 import type { Scenario } from '../scenario/scenario.ts'
 import { type KeyValueScheme, keyValueClients, type StateScheme, stateStores } from './key-value.ts'
 import { generateModule, type ModuleOptions, type RunTimePaths } from './module.ts'
@@ -127,8 +128,7 @@ export function scenarioPlugin(options: ModuleOptions = {}): Plugin {
 }
 
 function readCheckedScenario(file: string, text: string): Scenario {
-  const readFile = (path: string) => readFileSync(resolve(dirname(file), path), 'utf8')
-  const checked = checkScenario(file, text, { readFile })
+  const checked = checkScenario(file, text, folderOf(file))
   if (checked.scenario === undefined) throw new ScenarioErrors(file, text, checked)
   return checked.scenario
 }

@@ -2,6 +2,7 @@
 import type { Range } from '../language/problem.ts'
 import { analyse } from './analyse.ts'
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts'
+import type { Folder } from './folder.ts'
 import { readScenario } from './reader.ts'
 import type { Scenario } from './scenario.ts'
 import { aloneScenario, type WithShared, withCureOfShared, withShared } from './shared.ts'
@@ -13,8 +14,10 @@ export interface CheckScenarioOptions {
   readonly strict?: boolean
   /** State is kept in a Redis Cluster. */
   readonly redisCluster?: boolean
-  /** Reads a file that the scenario names (a CSV table, a shared file); paths are relative to the scenario file. */
-  readonly readFile?: (path: string) => string
+  /** Reads a file that the scenario names (a CSV table, a shared file): see folder.ts. */
+  readonly readFile?: Folder['readFile']
+  /** For suggestions alone. */
+  readonly fileNames?: Folder['fileNames']
 }
 
 export interface CheckedScenario {
@@ -24,20 +27,26 @@ export interface CheckedScenario {
   readonly diagnostics: readonly Diagnostic[]
   /** The shared files that were read, relative to the working directory. */
   readonly shared: readonly string[]
+  /** It may use other shared files, too: one that it names cannot be found, or it cannot be read itself. */
+  readonly usesUnknown: boolean
 }
 
 /** `file` is the name for messages, relative to the working directory. */
 export function checkScenario(file: string, text: string, options: CheckScenarioOptions = {}): CheckedScenario {
   const read = readScenario(file, text)
-  if (!read.syntax) return { diagnostics: read.diagnostics, shared: [] }
-  const whole = withShared(read.syntax, options.readFile)
+  if (!read.syntax) return { diagnostics: read.diagnostics, shared: [], usesUnknown: true }
+  const whole = withShared(read.syntax, options)
   const { scenario, diagnostics } = analysed(whole, {
     ...options,
     found: [...read.diagnostics, ...whole.diagnostics],
     refused: read.refused,
   })
-  const placed = diagnostics.map(found => placedInFile(found, { file, text }, whole.texts))
-  return { ...(scenario && { scenario }), diagnostics: placed, shared: whole.texts.map(each => each.file) }
+  return {
+    ...(scenario && { scenario }),
+    diagnostics: diagnostics.map(found => placedInFile(found, { file, text }, whole.texts)),
+    shared: whole.texts.map(each => each.file),
+    usesUnknown: whole.usesUnknown,
+  }
 }
 
 /** A shared file alone, whichever scenarios use it. */
@@ -57,7 +66,9 @@ function analysed(whole: WithShared, { found, refused, ...options }: Found): Pic
   if (whole.syntax === undefined) return { diagnostics: sortDiagnostics(found) }
   const covered = [...refused, ...whole.refused]
   const analysis = analyse(whole.syntax, options)
-  const sure = analysis.diagnostics.filter(each => isSure(each, covered)).map(withCureOfShared)
+  const sure = analysis.diagnostics
+    .filter(each => isSure(each, covered) && !mayBeOfUnknownFile(each, whole))
+    .map(withCureOfShared)
   const diagnostics = sortDiagnostics([...found, ...sure])
   const hasError = diagnostics.some(({ severity }) => severity === 'error')
   return !hasError && analysis.scenario ? { scenario: analysis.scenario, diagnostics } : { diagnostics }
@@ -66,4 +77,9 @@ function analysed(whole: WithShared, { found, refused, ...options }: Found): Pic
 /** Where a part of the file could not be read, what its placeholder gives is no news, and what nothing uses may be used there. */
 function isSure({ severity, range }: Diagnostic, refused: readonly Range[]): boolean {
   return refused.length === 0 || (severity === 'error' && !overlaps(refused, range))
+}
+
+/** What the scenario calls by a name that nothing has may stand in a file that could not be read. A shared file sees itself alone. */
+function mayBeOfUnknownFile(found: Diagnostic, { usesUnknown }: WithShared): boolean {
+  return usesUnknown && !isShared(found) && (found.id === 'unknown-name' || found.id === 'example-name')
 }

@@ -34,7 +34,7 @@ export interface ReadScenario {
 /** `file` is the name for messages, relative to the working directory. */
 export function readScenario(file: string, text: string): ReadScenario {
   const { root, diagnostics: traps, refused, isWhole } = readYaml(file, text)
-  if (!root) return { diagnostics: sortDiagnostics(traps), refused }
+  if (!root) return { diagnostics: sortDiagnostics(orEmpty(traps, file, scenarioBegins)), refused }
   const structure = checkStructure(root, scenarioFile, file, refused)
   const sections = new Sections(structure)
   const top = sections.of(root)
@@ -54,7 +54,8 @@ export interface ReadShared {
 export function readSharedFile(shared: SharedText): ReadShared {
   const { path, file, text, start } = shared
   const read = readYaml(file, text)
-  const traps = read.diagnostics.map(found => shiftedDiagnostic(found, start))
+  const found = read.root ? read.diagnostics : orEmpty(read.diagnostics, file, sharedTakes)
+  const traps = found.map(each => shiftedDiagnostic(each, start))
   const refused = read.refused.map(range => shiftedRange(range, start))
   if (!read.root) return { diagnostics: traps, refused }
   const { root, diagnostics: misplaced } = withoutForeignSections(shiftedNode(read.root, start), file)
@@ -66,6 +67,15 @@ export function readSharedFile(shared: SharedText): ReadShared {
   const state = sections.entries(top, 'state').map(entry => ({ ...stateSyntax(sections, entry), from: path }))
   const syntax = { ...shared, ...present({ needs: top.get('needs')?.value }), ...partsSyntax(sections, top), state }
   return { syntax, diagnostics, refused }
+}
+
+const scenarioBegins = 'A scenario begins with "scenario: NAME", "source:" and "sinks:".'
+const sharedTakes = `A shared file takes ${quotedList(Object.keys(sharedFile.keys))}.`
+
+/** YAML finds nothing wrong with comments alone; nobody means such a file. */
+function orEmpty(traps: readonly Diagnostic[], file: string, message: string): readonly Diagnostic[] {
+  if (traps.length > 0) return traps
+  return [diagnostic('yaml-syntax/empty', {}, { file, range: { start: 0, end: 0 }, notes: [{ message }] })]
 }
 
 /** Sections that a scenario has and a shared file has not. */

@@ -7,33 +7,38 @@ import type { Range } from '../language/problem.ts'
 import { describeType, type Field, isAssignable } from '../language/types.ts'
 import { readFields } from './declared-types.ts'
 import { type Diagnostic, diagnostic } from './diagnostics.ts'
+import type { Folder } from './folder.ts'
 import type { Names } from './names.ts'
 import { readSharedFile } from './reader.ts'
 import type { Report } from './report.ts'
 import type { Source } from './scenario.ts'
+import { nearest } from './suggestion.ts'
 import type { Located, ScenarioSyntax, SharedSyntax } from './syntax.ts'
 import { holds, isShared, placedBefore, type SharedText } from './texts.ts'
 
-export type ReadFile = (path: string) => string
-
 export interface WithShared {
-  /** With the parts of the shared files before its own. Absent where a part of a file cannot be used. */
+  /** With the parts of the shared files before its own. Absent where a shared file alone cannot be used. */
   readonly syntax?: ScenarioSyntax
   readonly texts: readonly SharedText[]
   readonly diagnostics: readonly Diagnostic[]
   readonly refused: readonly Range[]
+  /** Parts are lacking, since a file cannot be found or read. */
+  readonly usesUnknown: boolean
 }
 
-export function withShared(syntax: ScenarioSyntax, readFile: ReadFile | undefined): WithShared {
+export function withShared(syntax: ScenarioSyntax, folder: Partial<Folder>): WithShared {
   const { use = [], file } = syntax
-  if (use.length === 0) return { syntax, texts: [], diagnostics: [], refused: [] }
+  if (use.length === 0) return { syntax, texts: [], diagnostics: [], refused: [], usesUnknown: false }
   const diagnostics: Diagnostic[] = []
+  let isRefused = false
   const found: (Omit<SharedText, 'start'> & { readonly usedAt: Range })[] = []
   for (const { value: path, range } of use) {
-    const shared = textOf({ value: path, range }, file, readFile)
+    const shared = textOf({ value: path, range }, syntax, folder)
     const earlier = found.find(each => 'path' in shared && each.file === shared.file)
-    if (!('path' in shared)) diagnostics.push(shared)
-    else if (earlier === undefined) found.push({ ...shared, usedAt: range })
+    if (!('path' in shared)) {
+      diagnostics.push(shared)
+      isRefused = true
+    } else if (earlier === undefined) found.push({ ...shared, usedAt: range })
     else {
       const notes = [{ message: 'It is used already:', range: earlier.usedAt }, { message: 'Remove one of the two.' }]
       diagnostics.push(diagnostic('yaml-duplicate', { key: path }, { file, range, notes }))
@@ -42,19 +47,24 @@ export function withShared(syntax: ScenarioSyntax, readFile: ReadFile | undefine
   const texts = placedBefore(found)
   const read = texts.map(readSharedFile)
   diagnostics.push(...read.flatMap(each => each.diagnostics))
-  const refused = read.flatMap(each => each.refused)
-  // Without one of the files its names would seem unknown.
-  const isWhole = found.length + diagnostics.filter(({ id }) => id === 'yaml-duplicate').length >= use.length
-  if (!isWhole || read.some(each => each.syntax === undefined)) return { texts, diagnostics, refused }
-  const shared = read.map((each, index): SharedSyntax => ({ ...each.syntax!, usedAt: found[index]!.usedAt }))
-  return { syntax: merged(syntax, shared), texts, diagnostics, refused }
+  const shared = read.flatMap((each, index): SharedSyntax[] =>
+    each.syntax === undefined ? [] : [{ ...each.syntax, usedAt: found[index]!.usedAt }],
+  )
+  return {
+    syntax: merged(syntax, shared),
+    texts,
+    diagnostics,
+    refused: read.flatMap(each => each.refused),
+    usesUnknown: isRefused || shared.length < read.length,
+  }
 }
 
 /** A shared file alone, as in a scenario whose event has just what the file needs. */
 export function aloneScenario(file: string, text: string): WithShared {
   const texts = placedBefore([{ path: file, file, text }])
   const { syntax: shared, diagnostics, refused } = readSharedFile(texts[0]!)
-  if (shared === undefined) return { texts, diagnostics, refused }
+  const usesUnknown = false
+  if (shared === undefined) return { texts, diagnostics, refused, usesUnknown }
   const nowhere = { start: 0, end: 0 }
   const syntax: ScenarioSyntax = {
     file,
@@ -74,7 +84,7 @@ export function aloneScenario(file: string, text: string): WithShared {
     sinks: [],
     examples: [],
   }
-  return { syntax: merged(syntax, [{ ...shared, usedAt: nowhere }]), texts, diagnostics, refused }
+  return { syntax: merged(syntax, [{ ...shared, usedAt: nowhere }]), texts, diagnostics, refused, usesUnknown }
 }
 
 /** The names that expressions of a shared file see: its own, what sluice provides, and of `event` what it needs. Not `key` and `headers`. */
@@ -131,25 +141,48 @@ export function withCureOfShared(found: Diagnostic): Diagnostic {
 
 function textOf(
   { value: path, range }: Located<string>,
-  scenarioFile: string,
-  readFile: ReadFile | undefined,
+  { file: scenarioFile, use = [] }: ScenarioSyntax,
+  { readFile, fileNames }: Partial<Folder>,
 ): Omit<SharedText, 'start'> | Diagnostic {
   if (path.endsWith('.ts')) {
-    const notes = [{ message: 'Write what it computes as a variable under "let".' }]
-    return diagnostic('not-built-yet', { what: 'A TypeScript file under "use"' }, { file: scenarioFile, range, notes })
+    const notes = [{ message: 'Write what it computes as a variable under "let", here or in a shared file (.yml).' }]
+    return diagnostic('not-built-yet', { what: 'Calling TypeScript from a scenario' }, { file: scenarioFile, range, notes })
   }
-  const refuse = (found: string): Diagnostic =>
-    diagnostic('wrong-shape', { key: 'use', needed: 'paths of shared files (.yml)', found }, { file: scenarioFile, range })
-  if (!/\.ya?ml$/.test(path)) return refuse(`"${path}"`)
+  const refuse = (found: string, message?: string): Diagnostic => {
+    const others = use.flatMap(other => (other.value === path ? [] : [posix.normalize(other.value)]))
+    const suggestion = fileNames && meantPath(path, fileNames, others)
+    const notes = suggestion === undefined && message !== undefined ? [{ message }] : []
+    const needed = 'paths of shared files (.yml)'
+    return diagnostic('wrong-shape', { key: 'use', needed, found }, { file: scenarioFile, range, suggestion, notes })
+  }
+  if (!isYaml(path)) return refuse(`"${path}"`)
   try {
     if (readFile === undefined) throw new Error('files cannot be read here')
     // The path is part of the keys of caps that are shared: "./shared/a.yml" and "shared/a.yml" count together.
     const file = posix.join(posix.dirname(scenarioFile.replaceAll('\\', '/')), path)
     return { path: posix.normalize(path), file, text: readFile(path) }
   } catch {
-    const notes = [{ message: `Paths are relative to the scenario's file.` }]
-    return { ...refuse(`"${path}", which cannot be read`), notes }
+    return refuse(`"${path}", which cannot be read`, `Paths are relative to the scenario's file.`)
   }
+}
+
+const isYaml = (path: string): boolean => /\.ya?ml$/.test(path)
+
+/** A shared file whose name is near, where the path looks for it, else where shared files usually are; whatever the ending. */
+function meantPath(path: string, fileNames: Folder['fileNames'], others: readonly string[]): string | undefined {
+  const written = posix.parse(posix.normalize(path))
+  // Beside the scenario stand other scenarios.
+  const folders = [written.dir, 'shared'].filter(folder => folder !== '')
+  for (const folder of folders) {
+    const files = fileNames(folder).filter(name => isYaml(name) && !others.includes(posix.join(folder, name)))
+    const meant = nearest(
+      written.name,
+      files.map(name => posix.parse(name).name),
+    )
+    const file = files.find(name => posix.parse(name).name === meant)
+    if (file !== undefined) return posix.join(folder, file)
+  }
+  return undefined
 }
 
 function merged(syntax: ScenarioSyntax, shared: readonly SharedSyntax[]): ScenarioSyntax {

@@ -188,7 +188,7 @@ class Checking {
   }
 
   private list(node: Node, shape: Shape & { kind: 'list' }, place: Place): void {
-    if (node.kind !== 'list') return this.wrongShape(node, place, 'a list')
+    if (node.kind !== 'list') return this.wrongShape(node, place, 'a list', listOf(node, shape))
     if (shape.maximum !== undefined && node.items.length > shape.maximum) {
       this.report(
         'setting-range',
@@ -229,7 +229,7 @@ class Checking {
     }
   }
 
-  private wrongShape(node: Node, place: Place, needed: string): void {
+  private wrongShape(node: Node, place: Place, needed: string, suggestion?: string): void {
     this.isWhole = false
     const found = {
       map: 'a map',
@@ -237,7 +237,7 @@ class Checking {
       null: 'null',
       scalar: node.kind === 'scalar' ? shownValue(node.scalar.text) : '',
     }[node.kind]
-    this.report('wrong-shape', { key: place.key, needed, found }, node.range)
+    this.report('wrong-shape', { key: place.key, needed, found }, node.range, { suggestion })
   }
 
   /** Looks for `${…}` in all of a tree. */
@@ -270,6 +270,12 @@ class Checking {
   ): void {
     this.diagnostics.push(diagnostic(key, values, { file: this.file, range, ...more }))
   }
+}
+
+/** One text, or several between commas, where a list of them belongs. */
+function listOf(node: Node, { element }: Shape & { kind: 'list' }): string | undefined {
+  if (node.kind !== 'scalar' || element.kind !== 'text') return undefined
+  return /^[\w./-]+(, *[\w./-]+)*$/.test(node.scalar.text) ? `[${node.scalar.text}]` : undefined
 }
 
 /** A literal by its shape; undefined: it is none of that shape. */

@@ -9,7 +9,7 @@ import type { Entry, Node } from './syntax.ts'
 import { type ScalarStyle, scalarText } from './yaml-scalar.ts'
 
 export interface YamlFile {
-  /** Absent where the structure cannot be trusted. */
+  /** Absent where the structure cannot be trusted, and where nothing but comments stands in the file: then without a diagnostic. */
   readonly root?: Node
   readonly diagnostics: readonly Diagnostic[]
   /** Text that was refused; nothing more should be said of it. In the tree stands a placeholder. */
@@ -63,15 +63,6 @@ class Reading {
 
   /** False: the structure of the file cannot be trusted. */
   coverTraps(): boolean {
-    if (this.original.trim() === '') {
-      this.report(
-        'yaml-syntax/empty',
-        {},
-        { start: 0, end: 0 },
-        { notes: [{ message: 'A scenario begins with "scenario: NAME", "source:" and "sinks:".' }] },
-      )
-      return false
-    }
     if (!this.coverProperties()) return false
     for (let round = 0; round < maxRounds; round++) {
       const document = parseDocument(this.text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, strict: true })

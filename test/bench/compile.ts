@@ -17,8 +17,8 @@ const paths = { standard: 'standard', plan: 'plan', failure: 'failure', columns:
 export async function compile(): Promise<readonly Figure[]> {
   const files = allScenarios()
   const ours = () =>
-    files.map(({ file, text, readFile }) => {
-      const { scenario } = checkScenario(file, text, { readFile })
+    files.map(({ file, text, folder }) => {
+      const { scenario } = checkScenario(file, text, folder)
       assert(scenario !== undefined, `${file} has errors`)
       return generateModule(plan(scenario), paths)
     })

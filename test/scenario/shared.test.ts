@@ -284,6 +284,33 @@ test.each([['shared/policy.yml'], ['./shared/policy.yml'], ['shared/./policy.yml
   },
 )
 
+describe('a path under use', () => {
+  const files = ['other.yml', 'policy.yml', 'prices.csv', 'quiet-hours.yaml']
+
+  test.each([
+    ['shared/policy', 'shared/policy.yml'],
+    ['shared/policy.yaml', 'shared/policy.yml'],
+    ['shared/quiethours.yml', 'shared/quiet-hours.yaml'],
+    ['policy.yml', 'shared/policy.yml'],
+    ['sharde/policy.yml', 'shared/policy.yml'],
+    ['./shared/polcy.yml', 'shared/policy.yml'],
+    ['shared/prices.csv', undefined],
+    ['shared/unlike.yml', undefined],
+    // Already used.
+    ['shared/othr.yml', undefined],
+  ])('%s means %s', (path, expected) => {
+    const { diagnostics } = checkScenario('functions/s.yml', scenarioText('', { use: `[shared/other.yml, ${path}]` }), {
+      readFile: read => {
+        if (read === 'shared/other.yml') return 'let:\n  x: 1\n'
+        throw new Error(`There is no ${read}`)
+      },
+      fileNames: folder => (folder === 'shared' ? files : []),
+    })
+    const found = diagnostics.filter(({ severity }) => severity === 'error')
+    expect(found.map(({ id, suggestion }) => [id, suggestion])).toEqual([['wrong-shape', expected]])
+  })
+})
+
 test('a file that is not there', () => {
   expect(problems('', {})).toEqual([
     'wrong-shape functions/s.yml:3:7 "use" needs paths of shared files (.yml), found "shared/policy.yml", which cannot be read',
@@ -340,6 +367,50 @@ describe('in a folder', () => {
     expect(out).toContain('No scenario uses this shared file [unused]\n    functions/shared/policy.yml:1:1:')
     expect(out).toContain('"event" has no field "idd" [unknown-field]\n    functions/shared/policy.yml:3:12:')
     expect(code).toBe(1)
+  })
+
+  test.each([
+    ['misspells it', scenarioText('', { use: '[shared/polcy.yml]' })],
+    ['cannot be read', scenarioText('').replace('source:', 'source: !')],
+  ])('check does not warn of a shared file that a scenario may mean, since that one %s', async (name, text) => {
+    const place = written(name, { 'functions/s.yml': text, 'functions/shared/policy.yml': policy })
+    const { code, out } = await sluice(place, ['check'])
+    expect(out).toMatch(/^1 scenario checked: 1 error(, 1 hint)?$/m)
+    expect(code).toBe(1)
+  })
+
+  test('a bare `event` of a shared file is the event with what the file needs, and nothing else of it', async () => {
+    const place = written('bare', {
+      'functions/s.yml': `scenario: s
+source: { topic: t, event: { id: string, n: int, plan?: string } }
+use: [shared/copy.yml]
+let:
+  kept: copy
+sinks:
+  whole: { topic: o, key: event.id, value: copy }
+  within: { topic: o, key: event.id, value: { before: kept, n: event.n } }
+  own: { topic: o, key: event.id, value: event }
+examples:
+  - name: each sink
+    given:
+      event: { id: a, n: 3, plan: gold }
+    expect:
+      whole: [{ key: a, value: { id: a, plan: gold } }]
+      within: [{ key: a, value: { before: { id: a, plan: gold }, n: 3 } }]
+      own: [{ key: a, value: { id: a, n: 3, plan: gold } }]
+  - name: without what may be missing
+    given:
+      event: { id: b, n: 4 }
+    expect:
+      whole: [{ key: b, value: { id: b } }]
+      within: [{ key: b, value: { before: { id: b }, n: 4 } }]
+      own: [{ key: b, value: { id: b, n: 4 } }]
+`,
+      'functions/shared/copy.yml': 'needs: { id: string, plan?: string }\nlet:\n  copy: event\nfilter:\n  named: copy.id != ""\n',
+    })
+    const { code, out } = await sluice(place, ['test', 's'])
+    expect(out).toContain('2 passed, 0 failed')
+    expect(code).toBe(0)
   })
 
   test('check does not warn of one that is used', async () => {
