@@ -27,16 +27,11 @@ test('each odd event has its line in the README', () => {
   expect(files.length).toBeGreaterThan(15)
 })
 
-describe.each([
-  'telecom-campaign',
-  'large-transactions',
-  'next-best-action',
-  'offer-proposal',
-  'loan-request',
-  'client-near-pos',
-  'promotion',
-  'device-alarms',
-])('the sample event of %s', scenario => {
+const samples = readdirSync(events)
+  .filter(file => file.endsWith('.json') && !file.endsWith('.lookups.json'))
+  .map(file => file.replace('.json', ''))
+
+describe.each(samples)('the sample event of %s', scenario => {
   const event = load(scenario)
 
   test('is what the mapping sends: two partitions, offsets that ascend, keys that name them', () => {
