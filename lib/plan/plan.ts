@@ -154,6 +154,8 @@ export interface RememberPlan {
   /** JSON text of a value and back; null: nothing is remembered yet, all defaults. Failure: the store holds something else. */
   readonly encode: (value: object) => string
   readonly decode: (text: string | null, key: string) => object | Failure
+  /** Whether its text is surely within the 16 KB of a value; false or absent: it must be written to know. */
+  readonly isSmall?: (value: object) => boolean
 }
 
 export interface CapPlan {

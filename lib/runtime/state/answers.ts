@@ -1,31 +1,74 @@
 // Look-ups' answers while one batch is decided more than once.
-import type { LookupPort } from '../ports.ts'
+import type { LookupCommand } from '../../plan/plan.ts'
+import type { LookupPort, LookupRequest } from '../ports.ts'
+
+type Answers = Awaited<ReturnType<LookupPort['lookupMany']>>[number]
 
 /** Answers once per key: where a batch is judged again, only what is new is asked. */
 export function answeringOnce(store: LookupPort): LookupPort {
-  const known = new Map<string, Awaited<ReturnType<LookupPort['lookupMany']>>[number][number]>()
+  const histories = new Map<string, History>()
   return {
     close: () => store.close(),
-    async lookupMany(requests, deadline) {
-      const ids = requests.map(({ command, keys, members }) => {
-        const asked = JSON.stringify(command)
-        return keys.map((key, k) => JSON.stringify([asked, key, members?.[k]]))
-      })
-      const open = requests.flatMap((request, r) => {
-        const left = request.keys.flatMap((_, k) => (known.has(ids[r]![k]!) ? [] : [k]))
-        return left.length === 0 ? [] : [{ request, r, left }]
-      })
-      if (open.length > 0) {
-        const asked = open.map(({ request, left }) => ({
-          ...request,
-          keys: left.map(k => request.keys[k]!),
-          ...(request.members && { members: left.map(k => request.members![k]!) }),
-        }))
-        const answers = await store.lookupMany(asked, deadline)
-        for (const [o, { r, left }] of open.entries())
-          for (const [n, k] of left.entries()) known.set(ids[r]![k]!, answers[o]![n]!)
+    async lookupMany(requests, deadline, tell) {
+      const asked = requests.map(({ command }) => historyOf(histories, command))
+      if (asked.every(history => history.isEmpty)) {
+        const answers = await store.lookupMany(requests, deadline, tell)
+        for (const [r, request] of requests.entries()) asked[r]!.keep(request, answers[r]!)
+        return answers
       }
-      return ids.map(keys => keys.map(id => known.get(id)!))
+      const known = requests.map((request, r) => asked[r]!.answersTo(request))
+      const open = requests.flatMap((request, r) => {
+        const left = request.keys.flatMap((_, k) => (known[r]![k] === undefined ? [k] : []))
+        return left.length === 0 ? [] : [{ r, left, request: part(request, left) }]
+      })
+      const answers =
+        open.length === 0
+          ? []
+          : await store.lookupMany(
+              open.map(({ request }) => request),
+              deadline,
+            )
+      for (const [o, { r, left, request }] of open.entries()) {
+        asked[r]!.keep(request, answers[o]!)
+        for (const [n, k] of left.entries()) known[r]![k] = answers[o]![n]!
+      }
+      return known as Answers[]
     },
   }
+}
+
+function part({ command, keys, members }: LookupRequest, indexes: readonly number[]): LookupRequest {
+  return { command, keys: indexes.map(k => keys[k]!), ...(members && { members: indexes.map(k => members[k]!) }) }
+}
+
+function historyOf(histories: Map<string, History>, command: LookupCommand): History {
+  const id = JSON.stringify(command)
+  let history = histories.get(id)
+  if (history === undefined) {
+    history = new History()
+    histories.set(id, history)
+  }
+  return history
+}
+
+/** What one command has been answered. Most batches are judged once, so it is put in order when somebody asks a second time. */
+class History {
+  readonly #unsorted: { readonly request: LookupRequest; readonly answers: Answers }[] = []
+  readonly #byKey = new Map<string, Answers[number]>()
+  isEmpty = true
+
+  keep(request: LookupRequest, answers: Answers): void {
+    this.#unsorted.push({ request, answers })
+    this.isEmpty = false
+  }
+
+  answersTo(request: LookupRequest): (Answers[number] | undefined)[] {
+    for (const { request: before, answers } of this.#unsorted.splice(0))
+      for (let k = 0; k < answers.length; k++) this.#byKey.set(identityOf(before, k), answers[k]!)
+    return request.keys.map((_, k) => this.#byKey.get(identityOf(request, k)))
+  }
+}
+
+function identityOf({ keys, members }: LookupRequest, k: number): string {
+  return members === undefined ? keys[k]! : `${keys[k]!.length} ${keys[k]}${members[k]}`
 }

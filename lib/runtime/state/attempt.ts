@@ -3,7 +3,7 @@
 // rolled back after a commit.
 import { Failure } from '../../plan/failure.ts'
 import { type Columns, type SourceRecord, Status, type Step, type StoredItem, unset } from '../../plan/plan.ts'
-import type { Deadline, StateAnswer, StateOutcome, StateWrite, TopicPartition } from '../ports.ts'
+import type { Deadline, StateAnswer, StateItem, StateOutcome, StateWrite, TopicPartition } from '../ports.ts'
 import type { Held, StateClaims } from './claims.ts'
 import { capKey, entryOf, idOf, scopeOf } from './keys.ts'
 
@@ -38,8 +38,10 @@ export class StateAttempt {
   /** By record index. */
   readonly #partitionOf: Int32Array
   readonly #corrections: Corrections
-  /** By entry: the newest value of a partition's key that this batch has left. */
-  readonly #left: readonly Map<string, Left>[]
+  /** By entry: its keys in this batch. */
+  readonly #chains: readonly Chain[][]
+  /** By entry and record: the key's chain; undefined where the record has none. */
+  readonly #chainOf: readonly (Chain | undefined)[][]
   /** By entry and record: whether it was taken to leave something. */
   readonly #assumed: readonly Uint8Array[]
   readonly #positions = new Map<string, bigint>()
@@ -52,8 +54,14 @@ export class StateAttempt {
     this.#columns = columns
     this.#partitions = partitions
     this.#corrections = corrections
-    this.#partitionOf = Int32Array.from(partitions.flatMap(({ todo }, p) => todo.map(() => p)))
-    this.#left = claims.plan.state.remember.map(() => new Map())
+    this.#partitionOf = new Int32Array(columns.recordCount)
+    let first = 0
+    for (const [p, { todo }] of partitions.entries()) {
+      this.#partitionOf.fill(p, first, first + todo.length)
+      first += todo.length
+    }
+    this.#chains = claims.plan.state.remember.map(() => [])
+    this.#chainOf = claims.plan.state.remember.map(() => new Array(columns.recordCount).fill(undefined))
     this.#assumed = claims.plan.state.remember.map(() => new Uint8Array(columns.recordCount))
     for (const one of partitions) this.#positions.set(idOf(one.partition), one.position ?? one.firstOffset)
   }
@@ -67,19 +75,31 @@ export class StateAttempt {
     for (const [e, { lookup, decode }] of this.#claims.plan.state.remember.entries()) {
       if (!lookups.includes(lookup)) continue
       const stored = columns.lookups[lookup] as (StoredItem | Failure | null | undefined)[]
-      await this.#readPositions(stored, readPosition)
       const { before } = columns.remembered[e]!
-      const seen = new Set<string>()
+      const chains = this.#chains[e]!
+      const chainOf = this.#chainOf[e]!
+      // All records of a key have the same item. A key belongs in one partition; where two of a batch use it, each goes by its own.
+      const byItem = this.#partitions.map(() => new Map<StoredItem, Chain>())
       for (let i = 0; i < columns.recordCount; i++) {
         const item = stored[i]
         if (item === undefined) continue
         if (item === null) before[i] = decode(null, '')
         else if (item instanceof Failure) before[i] = item
         else {
-          const id = this.#chainId(item, i)
-          if (!seen.has(id)) before[i] = decode(this.#textOf(item), item.key)
-          seen.add(id)
+          const partition = this.#partitionOf[i]!
+          let chain = byItem[partition]!.get(item)
+          if (chain === undefined) {
+            chain = { item, partition, first: i, value: undefined, left: undefined, text: undefined }
+            byItem[partition]!.set(item, chain)
+            chains.push(chain)
+          }
+          chainOf[i] = chain
         }
+      }
+      await this.#readPositions(chains, readPosition)
+      for (const chain of chains) {
+        chain.value = decode(this.#textOf(chain.item), chain.item.key)
+        before[chain.first] = chain.value
       }
     }
   }
@@ -87,33 +107,40 @@ export class StateAttempt {
   /** Judges the records in order, each with what those before it left. */
   settle({ entries, judge }: Step & { readonly kind: 'settle' }): void {
     const columns = this.#columns
-    const { remember } = this.#claims.plan.state
+    const settled = entries.map(e => ({
+      ...this.#claims.plan.state.remember[e]!,
+      ...columns.remembered[e]!,
+      chainOf: this.#chainOf[e]!,
+      assumed: this.#assumed[e]!,
+    }))
     for (let i = 0; i < columns.recordCount; i++) {
       if (columns.status[i] === Status.undecodable) continue
-      for (const e of entries) this.#see(e, i)
+      for (const { before, chainOf } of settled) {
+        const chain = chainOf[i]
+        if (chain !== undefined && before[i] === unset) before[i] = chain.value
+      }
       judge(columns, i)
-      for (const e of entries) {
-        const { lookup, encode, name } = remember[e]!
-        const { after } = columns.remembered[e]!
-        const item = columns.lookups[lookup]![i] as StoredItem | Failure | null | undefined
-        if (item === undefined || item === null) after[i] = undefined
+      for (const { name, lookup, encode, isSmall, after, chainOf, assumed } of settled) {
+        const chain = chainOf[i]
+        if (chain === undefined) {
+          if (!(columns.lookups[lookup]![i] instanceof Failure)) after[i] = undefined
+          continue
+        }
         const value = after[i]
         if (value === undefined || value instanceof Failure) continue
-        const text = encode(value)
-        if (text.length > maxValueBytes / 3 && Buffer.byteLength(text) > maxValueBytes) {
+        // What only the last record of a key leaves is stored: the others' texts are not needed.
+        const text = isSmall?.(value) === true ? undefined : encode(value)
+        if (text !== undefined && text.length > maxValueBytes / 3 && Buffer.byteLength(text) > maxValueBytes) {
           after[i] = new Failure(
             'too-large',
             `state ${name}`,
             `what state "${name}" would remember has more than ${maxValueBytes} bytes`,
           )
         } else if (this.#leaves(i)) {
-          this.#assumed[e]![i] = 1
-          this.#left[e]!.set(this.#chainId(item as StoredItem, i), {
-            value,
-            text,
-            item: item as StoredItem,
-            partition: this.#partitionOf[i]!,
-          })
+          assumed[i] = 1
+          chain.value = value
+          chain.left = value
+          chain.text = text
         }
       }
     }
@@ -124,15 +151,8 @@ export class StateAttempt {
    * wrong: nothing is written then, and another attempt must be made.
    */
   async write(deadline: Deadline): Promise<boolean> {
-    const { caps } = this.#claims.plan.state
     this.#judgeLate()
-    const asks = this.#partitions.map((): Ask[] => [])
-    for (let i = 0; i < this.#columns.recordCount; i++) {
-      if (this.#columns.status[i] !== Status.open || caps.length === 0) continue
-      const ask = this.#askOf(i)
-      if (ask instanceof Failure) this.#fail(i, ask)
-      else if (ask.caps.length > 0) asks[this.#partitionOf[i]!]!.push(ask)
-    }
+    const asks = this.#asks()
     if (this.#correct()) return false
     const byPartition: (StateOutcome | undefined)[] = this.#partitions.map((_, p) => this.#refusalOf(p))
     const open = this.#partitions.flatMap((one, p) =>
@@ -153,9 +173,9 @@ export class StateAttempt {
    */
   #refusalOf(p: number): StateOutcome | undefined {
     const own = idOf(this.#partitions[p]!.partition)
-    for (const left of this.#left) {
-      for (const { partition, item } of left.values()) {
-        if (partition !== p || item.tp === undefined || item.tp === own) continue
+    for (const chains of this.#chains) {
+      for (const { partition, item, left } of chains) {
+        if (partition !== p || left === undefined || item.tp === undefined || item.tp === own) continue
         if (item.at >= this.#positions.get(item.tp)!) return { kind: 'moved', key: item.key }
       }
     }
@@ -202,14 +222,12 @@ export class StateAttempt {
   }
 
   async #readPositions(
-    stored: readonly (StoredItem | Failure | null | undefined)[],
+    chains: readonly Chain[],
     readPosition: (partition: TopicPartition) => Promise<bigint | undefined>,
   ): Promise<void> {
     const foreign = new Set<string>()
-    for (const item of stored) {
-      if (item === undefined || item === null || item instanceof Failure || item.tp === undefined) continue
-      if (!this.#positions.has(item.tp)) foreign.add(item.tp)
-    }
+    for (const { item } of chains) if (item.tp !== undefined && !this.#positions.has(item.tp)) foreign.add(item.tp)
+    if (foreign.size === 0) return
     await Promise.all(
       [...foreign].map(async tp => {
         const slash = tp.lastIndexOf('/')
@@ -219,20 +237,6 @@ export class StateAttempt {
     )
   }
 
-  #see(e: number, i: number): void {
-    const { lookup, decode } = this.#claims.plan.state.remember[e]!
-    const { before } = this.#columns.remembered[e]!
-    const item = this.#columns.lookups[lookup]![i] as StoredItem | Failure | null | undefined
-    if (before[i] !== unset || item === undefined || item === null || item instanceof Failure) return
-    const left = this.#left[e]!.get(this.#chainId(item, i))
-    before[i] = left === undefined ? decode(this.#textOf(item), item.key) : left.value
-  }
-
-  /** A key belongs in one partition; where two of a batch use it, each goes by its own. */
-  #chainId(item: StoredItem, i: number): string {
-    return this.#partitions.length === 1 ? item.key : `${this.#partitionOf[i]} ${item.key}`
-  }
-
   /** The value that counts. */
   #textOf({ base, head, at, tp }: StoredItem): string | null {
     if (tp === undefined) return null
@@ -240,16 +244,21 @@ export class StateAttempt {
   }
 
   #leaves(i: number): boolean {
-    const known = this.#corrections.get(this.#columns.record[i]!)
+    const known = this.#correctionOf(i)
     return known === undefined ? this.#columns.status[i] !== Status.failing : known === 'leaves'
+  }
+
+  #correctionOf(i: number): Failure | 'leaves' | undefined {
+    // Nearly always there are none.
+    return this.#corrections.size === 0 ? undefined : this.#corrections.get(this.#columns.record[i]!)
   }
 
   /** A record that passes, and of which nobody knows whether it counts or what it leaves, is a dead letter. */
   #judgeLate(): void {
-    const { status, remembered, record } = this.#columns
+    const { status, remembered } = this.#columns
     for (let i = 0; i < this.#columns.recordCount; i++) {
       if (status[i] !== Status.open) continue
-      const known = this.#corrections.get(record[i]!)
+      const known = this.#correctionOf(i)
       let failure = known instanceof Failure ? known : undefined
       for (const { after } of remembered) {
         const left = after[i]
@@ -262,6 +271,19 @@ export class StateAttempt {
   #fail(i: number, failure: Failure): void {
     this.#columns.status[i] = Status.failing
     this.#columns.failure[i] = failure
+  }
+
+  /** By partition. */
+  #asks(): readonly Ask[][] {
+    const asks = this.#partitions.map((): Ask[] => [])
+    if (this.#claims.plan.state.caps.length === 0) return asks
+    for (let i = 0; i < this.#columns.recordCount; i++) {
+      if (this.#columns.status[i] !== Status.open) continue
+      const ask = this.#askOf(i)
+      if (ask instanceof Failure) this.#fail(i, ask)
+      else if (ask.caps.length > 0) asks[this.#partitionOf[i]!]!.push(ask)
+    }
+    return asks
   }
 
   #askOf(i: number): Ask | Failure {
@@ -300,11 +322,23 @@ export class StateAttempt {
     const position = this.#positions.get(idOf(partition))!
     const held = this.#claims.held(partition)
     const last = nextOffset - 1n
-    const changed = this.#left.flatMap(left => [...left.values()].filter(one => one.partition === p))
-    const changedKeys = new Set(changed.map(({ item }) => item.key))
+    const changed: StateWrite['items'][number][] = []
+    const id = idOf(partition)
+    for (const [e, { encode }] of plan.state.remember.entries()) {
+      for (const chain of this.#chains[e]!) {
+        if (chain.left === undefined || chain.partition !== p) continue
+        const { item, left, text = encode(left) } = chain
+        const { key, at, tp } = item
+        const change = { key, base: this.#textOf(item), head: text, at: last }
+        // An earlier write of this batch may have taken it over already.
+        const isTakenOver = tp !== undefined && tp !== id && !held.leftovers().has(key)
+        changed.push(isTakenOver ? { ...change, expected: { at, tp } } : change)
+      }
+    }
+    const changedKeys = changed.map(({ key }) => key)
     // They were touched by an attempt that did not commit: when this one does, their head must not begin to count.
     const isUncommitted = held.last !== undefined && held.last >= position
-    const leftovers = isUncommitted ? [...held.leftovers].filter(([key]) => !changedKeys.has(key)) : []
+    const leftovers = isUncommitted ? without(held.leftovers(), changedKeys) : []
     const caps = this.#capsOf(asks, held, position)
     const capIndexes = new Map(caps.map(({ key }, index) => [key, index]))
     return {
@@ -314,22 +348,13 @@ export class StateAttempt {
       position,
       last,
       items: [
-        ...changed.map(({ text, item }) => ({
-          key: item.key,
-          base: this.#textOf(item),
-          head: text,
-          at: last,
-          // An earlier write of this batch may have taken it over already.
-          ...(item.tp !== undefined &&
-            item.tp !== idOf(partition) &&
-            !held.leftovers.has(item.key) && { expected: { at: item.at, tp: item.tp } }),
-        })),
+        ...changed,
         ...leftovers.map(([key, item]) => {
           const value = item.at < position ? item.head : item.base
           return { key, base: value, head: value, at: -1n }
         }),
       ],
-      changed: [...changedKeys],
+      changed: changedKeys,
       keepsPlaces: plan.delivery === 'at-least-once',
       caps,
       asks: asks.map(({ i, caps: asked }) => ({
@@ -383,45 +408,46 @@ export class StateAttempt {
    * others saw what it left. Each attempt learns more, so it ends.
    */
   #correct(): boolean {
-    const { remember, caps } = this.#claims.plan.state
-    const { record, status, failure, remembered, lookups } = this.#columns
-    const tainted = new Set<string>()
+    const { caps } = this.#claims.plan.state
+    const { record, status, failure, remembered } = this.#columns
+    const tainted = new Set<Chain>()
     let learned = false
     for (let i = 0; i < this.#columns.recordCount; i++) {
       if (status[i] === Status.undecodable) continue
-      const known = this.#corrections.get(record[i]!)
-      const isDead = failure[i] !== undefined || known instanceof Failure
+      const isDead = failure[i] !== undefined || this.#correctionOf(i) instanceof Failure
       let isWrong = false
       for (let e = 0; e < remembered.length; e++) {
         const left = remembered[e]!.after[i]
-        const isLeft = left !== undefined && !(left instanceof Failure) && !isDead
+        const isLeft = left !== undefined && !isDead && !(left instanceof Failure)
         if (isLeft !== (this.#assumed[e]![i] === 1)) isWrong = true
       }
       // A place that was given to it must be given back.
       const hasPlace = isDead && caps.some((_, c) => this.#columns.places[c]![i] !== undefined)
       // Nearly always: then nobody asks which records hang together.
       if (!isWrong && !hasPlace && tainted.size === 0) continue
-      const ids = remember.flatMap(({ lookup }) => {
-        const item = lookups[lookup]![i] as StoredItem | Failure | null | undefined
-        return item === undefined || item === null || item instanceof Failure ? [] : [this.#chainId(item, i)]
-      })
-      const isTainted = ids.some(id => tainted.has(id))
+      const own = this.#chainOf.flatMap(chainOf => chainOf[i] ?? [])
+      const isTainted = own.some(chain => tainted.has(chain))
       if ((isWrong || hasPlace) && !isTainted) {
         this.#corrections.set(record[i]!, failure[i] ?? 'leaves')
         learned = true
       }
-      if (isWrong || isTainted) for (const id of ids) tainted.add(id)
+      if (isWrong || isTainted) for (const chain of own) tainted.add(chain)
     }
     return learned
   }
 }
 
-/** What a batch has left under a key so far. */
-interface Left {
-  readonly value: object
-  readonly text: string
+/** A key of an entry as one partition of the batch uses it: what its records, in order, see and leave. */
+interface Chain {
   readonly item: StoredItem
   readonly partition: number
+  /** Its first record. */
+  readonly first: number
+  /** What the next record sees. */
+  value: object | undefined
+  /** What the batch has left so far, and its text where it was made already. */
+  left: object | undefined
+  text: string | undefined
 }
 
 interface Ask {
@@ -436,4 +462,9 @@ interface AskedCap {
   readonly limit: bigint
   readonly member: string | undefined
   readonly units: bigint
+}
+
+function without(items: ReadonlyMap<string, StateItem>, keys: readonly string[]): readonly (readonly [string, StateItem])[] {
+  const left = new Set(keys)
+  return [...items].filter(([key]) => !left.has(key))
 }

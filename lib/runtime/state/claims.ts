@@ -10,7 +10,8 @@ export interface Held {
   readonly last: bigint | undefined
   readonly position: bigint | undefined
   readonly signature: string | undefined
-  readonly leftovers: ReadonlyMap<string, StateItem>
+  /** Items that the last written attempt changed. Usually nobody asks before it is committed. */
+  readonly leftovers: () => ReadonlyMap<string, StateItem>
   readonly caps: ReadonlyMap<string, bigint>
 }
 
@@ -37,7 +38,7 @@ export class StateClaims {
   async claim(partition: TopicPartition, deadline: Deadline): Promise<void> {
     const claim: StateClaim = await this.port.claim({ scope: scopeOf(this.plan), partition }, deadline)
     assertSignature(claim.signature, this.plan)
-    this.#held.set(idOf(partition), claim)
+    this.#held.set(idOf(partition), { ...claim, leftovers: () => claim.leftovers })
   }
 
   /**
@@ -56,8 +57,10 @@ export class StateClaims {
   /** After a write, which may not be the last one before the commit: what the next one must take back is left over. */
   written({ lock: { partition }, last, items, changed, caps, asks }: StateWrite): void {
     const tp = idOf(partition)
-    const known = new Set(changed)
-    const leftovers = items.flatMap(({ key, base, head, at }) => (known.has(key) ? [[key, { base, head, at, tp }] as const] : []))
+    const leftovers = once(() => {
+      const known = new Set(changed)
+      return new Map(items.flatMap(({ key, base, head, at }) => (known.has(key) ? [[key, { base, head, at, tp }] as const] : [])))
+    })
     const asked = new Map<string, bigint>()
     for (const { key, until } of caps) if (until !== undefined && until > last) asked.set(key, until)
     for (const { offset, caps: ones } of asks) {
@@ -66,14 +69,14 @@ export class StateClaims {
         if ((asked.get(key) ?? -1n) < offset) asked.set(key, offset)
       }
     }
-    this.#held.set(tp, { ...this.held(partition), last, leftovers: new Map(leftovers), caps: asked })
+    this.#held.set(tp, { ...this.held(partition), last, leftovers, caps: asked })
   }
 
   /** After the commit: what was written is what counts. */
   committed(partition: TopicPartition, position: bigint): void {
     const held = this.held(partition)
     const ahead = [...held.caps].filter(([, until]) => held.last !== undefined && until > held.last)
-    this.#held.set(idOf(partition), { ...held, position, leftovers: new Map(), caps: new Map(ahead) })
+    this.#held.set(idOf(partition), { ...held, position, leftovers: none, caps: new Map(ahead) })
   }
 
   /** At-least-once, after the outputs are acknowledged: false where another invocation has claimed since. */
@@ -101,6 +104,16 @@ export class StateClaims {
     this.#held.delete(idOf(partition))
   }
 }
+
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+const none = (): ReadonlyMap<string, StateItem> => new Map()
 
 /** Throws where values were written with other types than the plan reads. A new field finds nothing, and has its default. */
 export function assertSignature(stored: string | undefined, { scenario, state }: Plan & { readonly state: StatePlan }): void {
