@@ -1,8 +1,8 @@
-// Where a fault can strike: before or after which request of a commit. Apart from faults.ts, which takes hold of every socket of the process
+// Where a fault can strike: before or after which request of a commit, those to a Redis that keeps the function's state among them. Apart from faults.ts, which takes hold of every socket of the process
 // that loads it.
 
 export interface Fault {
-  /** 1: the first request of the commit in this invocation. */
+  /** 1: the first request of the commit in this invocation; claims, reads and writes of state count as well. */
   readonly call: number
   readonly phase: FaultPhase
   readonly action: 'kill' | 'stop'

@@ -1,26 +1,39 @@
-// Strikes the function's process at an exact point of its conversation with Kafka. Preloaded into every container (`--import`), it reads
-// along on the sockets, counts the requests that make up a commit, and where told kills (SIGKILL) or stops (SIGSTOP) the process: before
-// a request is written, after it is written and before its answer, or when its answer has arrived. The function knows nothing of it.
+// Strikes the function's process at an exact point of its conversation with Kafka, or with a Redis that keeps its state. Preloaded into every
+// container (`--import`), it reads along on the sockets, counts the requests that make up a commit, and where told kills (SIGKILL) or stops
+// (SIGSTOP) the process: before a request is written, after it is written and before its answer, or when its answer has arrived. The function
+// knows nothing of it.
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { ToHost } from './container.ts'
 import { commitCalls, type Fault, type FaultPhase } from './fault-points.ts'
+import { RedisValues, stateCallOf } from './state-calls.ts'
 
 // Size, API key, version, correlation id: docs of the protocol, "Request Header v1". An answer has size and correlation id.
 const requestHeaderBytes = 12
 const answerHeaderBytes = 8
 // Redis, HTTP and TLS begin with bytes that would be a Kafka request of more than 300 MB.
+const redisArray = 0x2a
 const largestRequestBytes = 200 * 1024 * 1024
 const reportFd = 4
 const offsetFetch = 9
 const initProducerId = 22
 
-interface Conversation {
+type Conversation = KafkaConversation | RedisConversation | { readonly protocol: 'other' }
+
+interface RedisConversation {
+  readonly protocol: 'redis'
+  readonly commands: RedisValues
+  readonly answers: RedisValues
+  /** In the order of commands, which is that of answers. Undefined: no call of the state, or not the last command of one. */
+  readonly waiting: (Call | undefined)[]
+}
+
+interface KafkaConversation {
+  readonly protocol: 'kafka'
   readonly requests: Frames
   readonly answers: Frames
   /** Correlation id → what was asked, for commit calls that wait for their answer. */
   readonly waiting: Map<number, Call>
-  isKafka: boolean
   /** The commit call whose bytes are being written; undefined for other requests. */
   writing: Call | undefined
   /** Correlation id of the answer that is being read. */
@@ -79,17 +92,21 @@ class Frames {
 
 const conversations = new WeakMap<Socket, Conversation>()
 
-function conversationOf(socket: Socket): Conversation {
+/** By its first bytes. */
+function conversationOf(socket: Socket, bytes: Buffer): Conversation {
   let conversation = conversations.get(socket)
   if (conversation === undefined) {
-    conversation = {
-      requests: new Frames(requestHeaderBytes),
-      answers: new Frames(answerHeaderBytes),
-      waiting: new Map(),
-      isKafka: true,
-      writing: undefined,
-      reading: -1,
-    }
+    conversation =
+      bytes[0] === redisArray
+        ? { protocol: 'redis', commands: new RedisValues(), answers: new RedisValues(), waiting: [] }
+        : {
+            protocol: 'kafka',
+            requests: new Frames(requestHeaderBytes),
+            answers: new Frames(answerHeaderBytes),
+            waiting: new Map(),
+            writing: undefined,
+            reading: -1,
+          }
     conversations.set(socket, conversation)
   }
   return conversation
@@ -109,14 +126,14 @@ const { _write: write, _writev: writev, push } = prototype
 
 prototype._write = function (chunk, encoding, done) {
   const bytes = asBuffer(chunk, encoding)
-  const strike = observeRequests(conversationOf(this), bytes)
+  const strike = observe(this, bytes)
   if (strike === undefined) write.call(this, chunk, encoding, done)
   else writeAndStrike(this, bytes, strike, done)
 }
 
 prototype._writev = function (chunks, done) {
   const bytes = Buffer.concat(chunks.map(({ chunk, encoding }) => asBuffer(chunk, encoding)))
-  const strike = observeRequests(conversationOf(this), bytes)
+  const strike = observe(this, bytes)
   if (strike === undefined) writev.call(this, chunks, done)
   else writeAndStrike(this, bytes, strike, done)
 }
@@ -124,8 +141,11 @@ prototype._writev = function (chunks, done) {
 prototype.push = function (this: Socket, ...args: unknown[]) {
   const [chunk] = args
   const conversation = conversations.get(this)
-  if (conversation?.isKafka && chunk instanceof Uint8Array)
-    observeAnswers(conversation, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
+  if (conversation !== undefined && chunk instanceof Uint8Array) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    if (conversation.protocol === 'kafka') observeAnswers(conversation, bytes)
+    else if (conversation.protocol === 'redis') observeRedisAnswers(conversation, bytes)
+  }
   return push.apply(this, args)
 }
 
@@ -135,14 +155,47 @@ interface Strike {
   readonly point: string
 }
 
-function observeRequests(conversation: Conversation, bytes: Buffer): Strike | undefined {
-  if (!conversation.isKafka) return undefined
+function observe(socket: Socket, bytes: Buffer): Strike | undefined {
+  const conversation = conversationOf(socket, bytes)
+  if (conversation.protocol === 'other') return undefined
+  if (conversation.protocol === 'redis') return observeCommands(conversation, bytes)
+  return observeRequests(socket, conversation, bytes)
+}
+
+/** What goes together is one call: claims, reads or writes of one pipeline, whatever stands between them. */
+function observeCommands({ commands, waiting }: RedisConversation, bytes: Buffer): Strike | undefined {
+  const calls = new Map<string, Call & { readonly startsAt: number; endsAt: number; position: number }>()
+  commands.read(bytes, ({ words, startsAt, endsAt }) => {
+    const name = stateCallOf(words)
+    waiting.push(undefined)
+    if (name === undefined) return
+    const call = calls.get(name) ?? { call: ++callCount, name, startsAt, endsAt, position: 0 }
+    calls.set(name, call)
+    call.endsAt = endsAt
+    call.position = waiting.length - 1
+  })
+  for (const { call, name, position } of calls.values()) waiting[position] = { call, name }
+  for (const { call, name, startsAt, endsAt } of calls.values()) {
+    if (isAt(call, 'before')) return { at: startsAt, point: `${name} before` }
+    if (isAt(call, 'written')) return { at: endsAt, point: `${name} written` }
+  }
+  return undefined
+}
+
+function observeRedisAnswers({ answers, waiting }: RedisConversation, bytes: Buffer): void {
+  answers.read(bytes, () => {
+    const request = waiting.shift()
+    if (request !== undefined && isAt(request.call, 'answered')) strikeNow(`${request.name} answered`)
+  })
+}
+
+function observeRequests(socket: Socket, conversation: KafkaConversation, bytes: Buffer): Strike | undefined {
   let strike: Strike | undefined
   conversation.requests.read(bytes, ({ header, startsAt, endsAt }) => {
     if (header !== undefined) {
       const size = header.readInt32BE(0)
       if (size < requestHeaderBytes - 4 || size > largestRequestBytes) {
-        conversation.isKafka = false
+        conversations.set(socket, { protocol: 'other' })
         return 'stop'
       }
       const apiKey = header.readInt16BE(4)
@@ -176,7 +229,7 @@ function isRepeated(apiKey: number, body: Buffer): boolean {
   return isKnown
 }
 
-function observeAnswers(conversation: Conversation, bytes: Buffer): void {
+function observeAnswers(conversation: KafkaConversation, bytes: Buffer): void {
   conversation.answers.read(bytes, ({ header, endsAt }) => {
     if (header !== undefined) conversation.reading = header.readInt32BE(4)
     if (endsAt !== undefined) {

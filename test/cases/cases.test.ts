@@ -1,6 +1,7 @@
 // The reference cases through the real build: without a broker, on Kafka and Redis, and with the faults that exactly-once must survive.
 import { join, resolve } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
+import { faultPhases } from '../../lib/emulator/fault-points.ts'
 import { describe as describeLine } from './compare.ts'
 import type { CaseOptions } from './options.ts'
 import { readCase } from './reference.ts'
@@ -19,6 +20,8 @@ const plain: CaseOptions = {
 }
 const onKafka: CaseOptions = { ...plain, broker: 'kafka', store: 'redis' }
 const batches = [1, 7, 'all'] as const
+const withState = ['client-near-pos', 'promotion']
+const ofState = ['claim', 'read', 'write'].flatMap(call => faultPhases.map(phase => `state ${call} ${phase}`))
 
 describe.each([
   { name: 'telecom-campaign', expectedCount: 24 },
@@ -65,6 +68,8 @@ describe.each([
       ]),
     )
     expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(['EndTxn before', 'EndTxn written', 'EndTxn answered']))
+    // Between every two calls to the store as well, whose first is the claim before all others.
+    if (withState.includes(name)) expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
   }, 300_000)
 
   test('zombies with the same batch', async () => {
@@ -73,6 +78,7 @@ describe.each([
     expect([...outcome.strikes.keys()]).toEqual(
       expect.arrayContaining(['Produce written', 'TxnOffsetCommit written', 'EndTxn before']),
     )
+    if (withState.includes(name)) expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
   }, 300_000)
 
   function run(options: CaseOptions): Promise<Outcome> {

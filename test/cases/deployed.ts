@@ -63,11 +63,12 @@ export async function runDeployed(
   const goals = goalsOf(reference.records, before.get(sourceTopic)!)
   await assertProduced(addresses.kafka, sourceTopic, goals)
   const redis = redisUrl(addresses.redis)
+  const handlerFile = await folder.bundle('real')
   const forget = await fillRedis(redis, reference)
   const random = seededRandom(options.seed)
   const pool = new ContainerPool(
     {
-      handlerFile: await folder.bundle('real'),
+      handlerFile,
       name: reference.name,
       environment: {
         ...folder.environment,

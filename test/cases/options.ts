@@ -30,7 +30,7 @@ Runs reference cases through functions/CASE.yml, built for real, and compares wi
   --broker kafka|none    a real broker and the local mapping, or events straight to the function (default none)
   --store redis|memory   where look-ups come from (default redis with a broker, else memory)
   --batch 1|7|all        records per batch (default all)
-  --kill                 SIGKILL the function between every two calls of its commit, each in turn
+  --kill                 SIGKILL the function between every two calls of its commit, and to its store of state, each in turn
   --zombie               a second process gets the same batch at the same time
   --duplicate            every batch twice
   --replay               deliver as replay.jsonl says, its batches and crashes (scenarios with state)

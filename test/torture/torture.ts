@@ -98,7 +98,7 @@ const moves: ReadonlySet<FaultKind> = new Set(['leader moved', 'coordinator move
 const laneCount = 4
 const partitionsPerLane = 2
 const largestBatch = 5
-const deepestCall = 7
+const deepestCall = { plain: 7, state: 10 }
 const outputPartitions = 3
 const stuckAfterMs = 120_000
 
@@ -506,7 +506,8 @@ class Torture {
   #point({ random }: Lane, action: Fault['action']): Fault {
     const phase: FaultPhase = faultPhases[Math.floor(random() * faultPhases.length)]!
     // Deep calls are only there where the container begins with a claim.
-    return { call: 1 + Math.floor(random() * random() * deepestCall), phase, action }
+    const deepest = this.#options.state === true ? deepestCall.state : deepestCall.plain
+    return { call: 1 + Math.floor(random() * random() * deepest), phase, action }
   }
 
   #aside(work: Promise<unknown>): void {
