@@ -8,7 +8,9 @@ const integration = [
   'test/cases/**/*.test.ts',
   'test/torture/**/*.test.ts',
 ]
-const common = { isolate: false, pool: 'threads' } as const
+// A test that takes so long hangs: none is timed, and the machine may be busy.
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 } as const
+const common = { isolate: false, pool: 'threads', ...timeouts } as const
 
 export default defineConfig({
   test: {
@@ -21,8 +23,6 @@ export default defineConfig({
           name: 'integration',
           include: integration,
           globalSetup: ['./test/services.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
     ],

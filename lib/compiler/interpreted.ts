@@ -121,6 +121,7 @@ export function interpretedPlan(planning: Planning): Plan {
         ? stage.conditions.map(condition => ({
             name: condition.name,
             verdict: (columns: Columns, i: number) => world.verdict(condition, columns, i, planning),
+            ...(entriesReadBy(condition.name, planning).length > 0 && { waits: true as const }),
           }))
         : [],
     ),

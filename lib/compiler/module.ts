@@ -12,8 +12,10 @@ import { stepCode, verdictCode } from './module/steps.ts'
 import { decisionExpressions, decisionFunction, variableFunction } from './module/values.ts'
 import { ModuleText } from './module-text.ts'
 import {
+  type Condition,
   capEntries,
   enricherReferences,
+  entriesReadBy,
   fetchedEnrichers,
   type Planning,
   referencesOf,
@@ -75,10 +77,12 @@ class Generator {
       ...rememberEntries(this.#scope.scenario).map(entry => entryLookup(this.#scope, entry)),
     ]
     const steps = this.#scope.planning.stages.map(stage => stepCode(this.#scope, stage))
+    const waits = ({ name }: Condition) => entriesReadBy(name, this.#scope.planning).length > 0
     const conditions = this.#scope.planning.stages.flatMap(stage =>
       stage.kind === 'filter'
         ? stage.conditions.map(
-            condition => `{ name: ${JSON.stringify(condition.name)}, verdict: (c, i) => ${verdictCode(this.#scope, condition)} }`,
+            condition =>
+              `{ name: ${JSON.stringify(condition.name)}, verdict: (c, i) => ${verdictCode(this.#scope, condition)}${waits(condition) ? ', waits: true' : ''} }`,
           )
         : [],
     )

@@ -9,6 +9,7 @@ export { findEach, itemKey, requestKey, tableKey } from './keys.ts'
 
 import {
   type Columns,
+  type ConditionPlan,
   type LookupAnswer,
   needsExact,
   type Plan,
@@ -61,6 +62,37 @@ export function judge(columns: Columns, i: number, filter: string, verdict: unkn
     columns.failure[i] = verdict as Failure
   }
   return false
+}
+
+/**
+ * After the last filter: which one dropped a record, or made it fail, is told as if all had judged in `explain`'s order. Those that read what
+ * is remembered may have waited; then it would depend on how the batch was cut.
+ */
+export function tellFirst(columns: Columns, conditions: readonly ConditionPlan[]): void {
+  if (!conditions.some(({ waits }) => waits)) return
+  for (let i = 0; i < columns.recordCount; i++) {
+    const status = columns.status[i]
+    if (status === Status.dropped) columns.droppedBy[i] = firstToDrop(columns, i, conditions)
+    else if (status === Status.failing) columns.failure[i] = firstToFail(columns, i, conditions)
+  }
+}
+
+// Those that do not wait have let the record pass, up to the one that is known.
+function firstToDrop(columns: Columns, i: number, conditions: readonly ConditionPlan[]): string | undefined {
+  const known = columns.droppedBy[i]
+  for (const { name, verdict, waits } of conditions) {
+    if (name === known) break
+    if (waits && verdict(columns, i) === false) return name
+  }
+  return known
+}
+
+function firstToFail(columns: Columns, i: number, conditions: readonly ConditionPlan[]): Failure | undefined {
+  for (const { verdict } of conditions) {
+    const found = verdict(columns, i)
+    if (found instanceof Failure) return found
+  }
+  return columns.failure[i]
 }
 
 /** A Failure on its way through an expression: CEL's `&&` and `||` may still absorb it. */

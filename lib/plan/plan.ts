@@ -18,14 +18,22 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** In file order: the order of a record's outputs. */
   readonly sinks: readonly SinkPlan[]
-  /** Every filter on its own, in `explain`'s order, for examples and for `invoke --why`: true, false or a Failure. */
-  readonly conditions: readonly { readonly name: string; readonly verdict: (columns: Columns, i: number) => unknown }[]
+  /** Every filter on its own, in `explain`'s order. */
+  readonly conditions: readonly ConditionPlan[]
   /** How many columns `Columns.values` has. */
   readonly valueCount: number
   /** Absent: no record leaves anything for later ones. */
   readonly state?: StatePlan
   /** Absent: nobody asked which rows decide. Else each decision's value for a record: `unset` where it was not needed. */
   readonly rows?: readonly { readonly decision: string; readonly value: (columns: Columns, i: number) => unknown }[]
+}
+
+export interface ConditionPlan {
+  readonly name: string
+  /** True, false or a Failure, once what it reads is there. */
+  readonly verdict: (columns: Columns, i: number) => unknown
+  /** It reads what is remembered, so that of some records of a batch those after it judge first. */
+  readonly waits?: true
 }
 
 export interface SourcePlan {

@@ -1,5 +1,6 @@
 // The Lambda function of one scenario: the data flow of a batch, top to bottom. Stages do not know each other; only this file sees all.
 import middy from '@middy/core'
+import { tellFirst } from '../plan/columns.ts'
 import { Failure } from '../plan/failure.ts'
 import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
@@ -307,6 +308,7 @@ async function decideOnce(
         if (!(await attempt!.write(deadline))) return undefined
     }
   }
+  if (attempt !== undefined) tellFirst(columns, plan.conditions)
   const tooLarge = new Map(claims.flatMap(claim => [...claim.tooLarge]))
   const { deadLetterTopic, carriedHeaders } = world
   const emissions = emit(columns, plan, { deadLetterTopic, tooLarge, ...(carriedHeaders && { carriedHeaders }) })
