@@ -65,26 +65,31 @@ async function testScenario(file: ScenarioFile, terminal: Terminal): Promise<{ p
   return { passed: scenario.examples.length - failed, failed }
 }
 
-/** What no example reaches: filters that never drop, rows that never decide, sinks that never get anything. */
+/** What no example reaches: filters and caps that never drop, rows that never decide, sinks that never get anything. */
 function coverage(scenario: Scenario, results: readonly ExampleResult[]): string {
   const steps = results.flatMap(result => result.covered)
   const filters = [
     ...scenario.filters,
     ...[...scenario.enrichers, ...scenario.decisions].filter(({ onMissing }) => onMissing === 'drop'),
-    ...scenario.state.filter(({ kind }) => kind === 'cap'),
   ].map(({ name }) => name)
+  const caps = scenario.state.filter(({ kind }) => kind === 'cap').map(({ name }) => name)
   const sinks = scenario.sinks.map(({ name }) => name)
   const dropping = new Set(steps.map(step => step.droppedBy))
   const emitting = new Set(steps.flatMap(step => step.sinks))
   const rows = scenario.decisions.flatMap(decision => decision.rows.map((_, row) => rowName(decision, row)))
   const deciding = new Set(steps.flatMap(step => step.rows))
   const uncovered = [
-    ...filters.filter(name => !dropping.has(name)),
+    ...[...filters, ...caps].filter(name => !dropping.has(name)),
     ...rows.filter(name => !deciding.has(name)),
     ...sinks.filter(name => !emitting.has(name)),
   ]
   const covered = (names: readonly string[], seen: ReadonlySet<string | undefined>) =>
     `${names.filter(name => seen.has(name)).length} of ${names.length}`
-  const counts = `covered: filters ${covered(filters, dropping)}, rows ${covered(rows, deciding)}, sinks ${covered(sinks, emitting)}`
-  return uncovered.length === 0 ? counts : `${counts}; not yet: ${uncovered.join(', ')}`
+  const counts = [
+    `filters ${covered(filters, dropping)}`,
+    ...(caps.length > 0 ? [`caps ${covered(caps, dropping)}`] : []),
+    `rows ${covered(rows, deciding)}`,
+    `sinks ${covered(sinks, emitting)}`,
+  ]
+  return `covered: ${counts.join(', ')}${uncovered.length === 0 ? '' : `; not yet: ${uncovered.join(', ')}`}`
 }

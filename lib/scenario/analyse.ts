@@ -16,7 +16,7 @@ import { readJsonSchema } from './json-schema.ts'
 import { untypedJson } from './literals.ts'
 import { createNames, givenNames } from './names.ts'
 import { createReport, type Report } from './report.ts'
-import type { Cap, Decision, Example, Filter, ForEach, Scenario, Sink, Source, Variable } from './scenario.ts'
+import type { Cap, Decision, Example, Filter, ForEach, Scenario, Sink, Source, StateEntry, Variable } from './scenario.ts'
 import { namesOfShared, readNeeds } from './shared.ts'
 import { isTopicName, readSink, topicNeeds } from './sinks.ts'
 import { capDeclaration, declareState, readCap, readRemember, rememberDeclaration, type StateContext } from './state.ts'
@@ -360,11 +360,14 @@ function reportCoverage(
   const outputs = examples.flatMap(example => example.steps.flatMap(({ expect }) => (expect.kind === 'outputs' ? [expect] : [])))
   const dropping = new Set(outputs.map(expect => expect.droppedBy))
   const reached = new Set(outputs.flatMap(expect => expect.outputs.map(output => output.sink)))
-  const caps = state.filter(({ kind }) => kind === 'cap')
-  const filtersLeft = [...filters, ...caps].filter(filter => !isShared(filter) && !dropping.has(filter.name))
+  const isLeft = (part: Filter | StateEntry): boolean => !isShared(part) && !dropping.has(part.name)
+  const filtersLeft = filters.filter(isLeft)
+  const capsLeft = state.filter(entry => entry.kind === 'cap' && isLeft(entry))
+  const left = [...filtersLeft, ...capsLeft]
   const sinksLeft = sinks.filter(({ name }) => !reached.has(name))
-  if (filtersLeft.length > 0) {
-    report.add('not-covered', { what: `is dropped by ${listed('filter', filtersLeft)}` }, filtersLeft[0]!.range)
+  if (left.length > 0) {
+    const names = [listed('filter', filtersLeft), listed('cap', capsLeft)].filter(words => words !== '')
+    report.add('not-covered', { what: `is dropped by ${names.join(' or ')}` }, left[0]!.range)
   }
   if (sinksLeft.length > 0) report.add('not-covered', { what: `reaches ${listed('sink', sinksLeft)}` }, sinksLeft[0]!.range)
 }
@@ -382,6 +385,7 @@ function onlyGiven(example: Example, needed: ReadonlySet<string>): Example {
 
 function listed(kind: string, parts: readonly { readonly name: string }[]): string {
   const names = parts.map(({ name }) => `"${name}"`)
+  if (names.length === 0) return ''
   return names.length === 1 ? `${kind} ${names[0]}` : `${kind}s ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
