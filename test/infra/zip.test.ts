@@ -45,8 +45,8 @@ function directoryOf(archive: Uint8Array): readonly (readonly [string, string])[
   while (bytes.readUInt32LE(at) === 0x02014b50) {
     const nameLength = bytes.readUInt16LE(at + 28)
     const widths = [2, 2, 2, 2, 2, 2, 4, 4, 4, 2, 2, 2, 2, 2, 4, 4]
-    let field = at + 4
-    const fields = widths.map(width => bytes.subarray(field, (field += width)).toString('hex'))
+    const starts = widths.map((_, i) => at + 4 + widths.slice(0, i).reduce((sum, width) => sum + width, 0))
+    const fields = starts.map((start, i) => bytes.subarray(start, start + widths[i]!).toString('hex'))
     entries.push([bytes.subarray(at + 46, at + 46 + nameLength).toString('utf8'), fields.join(' ')])
     at += 46 + nameLength
   }
