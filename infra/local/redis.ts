@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installDebianPackages, mayInstallDebianPackages } from './debian.ts'
 import { freePorts, sluiceFolder, startService, untilReady } from './process.ts'
 
 export interface RedisOptions {
@@ -135,28 +136,13 @@ export async function installValkey(): Promise<string | undefined> {
 async function installRedis(): Promise<void> {
   if (runs('redis-server')) return
   const remedy = 'Install Redis 7, or set SLUICE_REDIS=redis://HOST:PORT.'
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    throw new Error(`There is no redis-server on the PATH. ${remedy}`)
-  // Debian starts a service as it installs it, unless this file forbids it; the port 6379 is not ours to take.
-  const policy = '/usr/sbin/policy-rc.d'
-  const ours = !existsSync(policy)
-  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  if (!mayInstallDebianPackages()) throw new Error(`There is no redis-server on the PATH. ${remedy}`)
   try {
-    const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const install = ['-o', 'DPkg::Lock::Timeout=120', '-qq', '-y', '--no-install-recommends', 'install', 'redis-server']
-    try {
-      await run('apt-get', install, { env: environment })
-    } catch {
-      // A machine's package lists may be absent or too old to find the version they name.
-      await run('apt-get', ['-o', 'DPkg::Lock::Timeout=120', '-qq', 'update'], { env: environment })
-      await run('apt-get', install, { env: environment })
-    }
+    await installDebianPackages(['redis-server'])
   } catch (error) {
     throw new Error(`Debian's package redis-server could not be installed. ${remedy}\n${(error as Error).message}`, {
       cause: error,
     })
-  } finally {
-    if (ours) rmSync(policy, { force: true })
   }
 }
 

@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse, type ScalarTag } from 'yaml'
 import { demoCost, demoCostTable } from '../../infra/demo/cost.ts'
+import { cfnLint, whyNoCfnLint } from '../../infra/local/cfn-lint.ts'
 import { lookupTables, outputTopics } from '../../infra/permissions.ts'
 import { discoverScenarios } from '../../infra/scenario-files.ts'
-import { cfnLint, whyNoCfnLint } from './cfn-lint.ts'
 import { templateProblems } from './template-schema.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

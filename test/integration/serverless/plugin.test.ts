@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { cfnLint, whyNoCfnLint } from '../../infra/cfn-lint.ts'
+import { cfnLint, whyNoCfnLint } from '../../../infra/local/cfn-lint.ts'
 import { templateProblems } from '../../infra/template-schema.ts'
 import { copyService, type Resource, type Service } from './service.ts'
 
