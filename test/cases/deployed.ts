@@ -163,8 +163,7 @@ async function prepared(reference: ReferenceCase, addresses: Addresses) {
   const outputTopics = [...new Set(reference.expected.map(line => line.topic))].filter(topic => topic !== 'dead-letter')
   const topics = [...outputTopics, deadLetterTopic]
   const partitionCount = Math.max(3, ...reference.records.map(record => record.partition + 1))
-  // Never used before on this broker: seconds since 2020, and a counter within the second.
-  const generation = (Math.floor(Date.now() / 1000) - 1_577_836_800) * 10 + (runCount++ % 10)
+  const generation = freshGeneration()
   await createTopics(
     addresses.kafka,
     [sourceTopic, ...topics].map(name => ({ name, partitions: partitionCount })),
@@ -175,7 +174,16 @@ async function prepared(reference: ReferenceCase, addresses: Addresses) {
 
 let runCount = 0
 
-function deliveryOf(options: CaseOptions, pool: ContainerPool, strikes: StrikeCounts): Deliver {
+/** Never used before on this broker: seconds since 2020, and a counter within the second. */
+export function freshGeneration(): number {
+  return (Math.floor(Date.now() / 1000) - 1_577_836_800) * 10 + (runCount++ % 10)
+}
+
+export function deliveryOf(
+  options: Pick<CaseOptions, 'kill' | 'zombie' | 'duplicate'>,
+  pool: ContainerPool,
+  strikes: StrikeCounts,
+): Deliver {
   if (options.kill) return killedDelivery(pool, strikes)
   if (options.zombie) return zombieDelivery(pool, strikes)
   if (options.duplicate) return doubledDelivery(pool)
@@ -183,7 +191,7 @@ function deliveryOf(options: CaseOptions, pool: ContainerPool, strikes: StrikeCo
 }
 
 /** A database of its own, unless the address names one: the cases' keys are nobody else's. */
-function redisUrl(url: string): string {
+export function redisUrl(url: string): string {
   const parsed = new URL(url)
   if (parsed.pathname === '' || parsed.pathname === '/') parsed.pathname = '/5'
   return parsed.href
@@ -205,7 +213,12 @@ async function fillRedis(url: string, { name, lookups }: ReferenceCase): Promise
   }
 }
 
-async function startGroupAt(bootstrapServers: string, groupId: string, topic: string, offsets: PartitionOffsets): Promise<void> {
+export async function startGroupAt(
+  bootstrapServers: string,
+  groupId: string,
+  topic: string,
+  offsets: PartitionOffsets,
+): Promise<void> {
   const admin = new Admin({ clientId: 'sluice-cases', bootstrapBrokers: bootstrapServers.split(',') })
   try {
     const partitionOffsets = offsets.get(topic)!.map((offset, partition) => ({ partition, offset }))
@@ -215,7 +228,7 @@ async function startGroupAt(bootstrapServers: string, groupId: string, topic: st
   }
 }
 
-async function produce(bootstrapServers: string, records: readonly ConsumedRecord[]): Promise<void> {
+export async function produce(bootstrapServers: string, records: readonly ConsumedRecord[]): Promise<void> {
   const producer = new Producer({ clientId: 'sluice-cases', bootstrapBrokers: bootstrapServers.split(','), idempotent: true })
   try {
     for (const near of nearInTime(records)) {
