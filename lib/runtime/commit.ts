@@ -2,7 +2,7 @@
 // The algorithm is event-source-mapping.md 4.2, its reasons 4.3; what a variant loses or doubles is in 4.4.
 import type { Plan } from '../plan/plan.ts'
 import { runtimeError } from './errors.ts'
-import type { Deadline, Fenced, OutputRecord, ProducerSession, TopicPartition, TransactionPort } from './ports.ts'
+import type { Deadline, OutputRecord, ProducerSession, TopicPartition, TransactionPort } from './ports.ts'
 
 /** A partition that this container owns as far as it knows: epoch and position, cached together and dropped together. */
 export interface Claim {
@@ -91,15 +91,6 @@ export class Commit {
   forget(partition: TopicPartition): void {
     this.#claims.delete(idOf(partition))
   }
-}
-
-/** The error for a partition that was fenced in every round. */
-export function fencedForGood(plan: Plan, partition: TopicPartition, cause: Fenced): Error {
-  return runtimeError('fenced', {
-    scenario: plan.scenario,
-    partition: `${partition.topic}-${partition.partition}`,
-    ours: cause.epoch,
-  })
 }
 
 /** Our group and the prefix of our transactional ids (commands.md, Names on the wire); never the mapping's group. */

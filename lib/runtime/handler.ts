@@ -5,13 +5,14 @@ import { Failure } from '../plan/failure.ts'
 import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
-import { type Claim, Commit, fencedForGood } from './commit.ts'
+import { Commit } from './commit.ts'
 import { createDeadLetterLog, type DeadLetterLog } from './dead-letter-log.ts'
 import { decode, type PartitionBatch, readEvent } from './decode.ts'
 import { type Emission, emit } from './emit.ts'
 import { enrich } from './enrich.ts'
 import { runtimeError } from './errors.ts'
 import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
+import { fencedRounds, Ownership, type Share } from './ownership.ts'
 import {
   type Deadline,
   Fenced,
@@ -61,13 +62,11 @@ export interface Log {
   error(message: string, fields: Readonly<Record<string, unknown>>): void
 }
 
-/** A partition may be taken from us in the middle of a batch; three times in a row means that two mappings fight for it. */
-const fencedRounds = 3
-
 export function createHandler(scenarioPlan: Plan, world: World) {
   const plan = withStateKeys(scenarioPlan)
   const commit = new Commit(world.kafka, plan)
   const state = stateOf(plan, world)
+  const ownership = new Ownership(plan, world, commit, state)
   const lookups = lookupsOf(plan, world)
   return middy<KafkaEvent, KafkaBatchResponse>()
     .use(logFailures(plan, world))
@@ -76,7 +75,7 @@ export function createHandler(scenarioPlan: Plan, world: World) {
       const batches = readEvent(event, plan)
       for (const { records } of batches) world.metrics?.count('records', records.length)
       const deadLetters = createDeadLetterLog(plan, world.log)
-      const invocation: Invocation = { plan, world, commit, ...(state && { state }), lookups, deadline, deadLetters }
+      const invocation: Invocation = { plan, world, commit, ...(state && { state }), ownership, lookups, deadline, deadLetters }
       let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
       const failed: FailedWork[] = []
       try {
@@ -105,6 +104,7 @@ interface Invocation {
   readonly world: World
   readonly commit: Commit
   readonly state?: StateClaims
+  readonly ownership: Ownership
   readonly lookups: ContainerLookups
   readonly deadline: Deadline
   readonly deadLetters: DeadLetterLog
@@ -146,14 +146,15 @@ interface Round {
 
 /** One round over partitions. Throws if all of them have to come again. */
 async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<Round> {
+  const { ownership, deadline } = invocation
   let claims: readonly ClaimedWork[]
   let decided: DecidedBatch
   try {
-    claims = await Promise.all(open.map(work => claimTodo(work, invocation)))
+    claims = await Promise.all(open.map(async work => ({ ...work, ...(await ownership.take(work.batch, deadline)) })))
     decided = await decide(claims, invocation)
     stopAboveShare(decided.emissions, invocation.plan)
   } catch (error) {
-    for (const { batch } of open) forgetState(batch, invocation)
+    for (const { batch } of open) ownership.forget(batch)
     throw error
   }
   // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
@@ -169,86 +170,7 @@ async function decideAndCommit(open: readonly Work[], invocation: Invocation): P
   }
 }
 
-interface ClaimedWork extends Work {
-  readonly partition: TopicPartition
-  readonly claim: Claim
-  /** Records at or above our position; tombstones count as progress, and nothing else. */
-  readonly todo: readonly SourceRecord[]
-  readonly nextOffset: bigint
-}
-
-async function claimTodo(work: Work, invocation: Invocation): Promise<ClaimedWork> {
-  const { commit, deadline, plan, world } = invocation
-  const { batch } = work
-  const partition = { topic: batch.topic, partition: batch.partition }
-  const claim = await claimPartition(partition, invocation)
-  const { position } = claim
-  const nextOffset = BigInt(batch.records.at(-1)!.offset) + 1n
-  const firstOffset = BigInt(batch.records[0]!.offset)
-  // A metric and no alarm: filters, compaction and transaction markers leave gaps as well.
-  if (position !== undefined && position < firstOffset) world.metrics?.count('gap', Number(firstOffset - position))
-  if (position === undefined && (plan.delivery === 'exactly-once' || plan.state !== undefined))
-    await tellMidway(partition, firstOffset, invocation)
-  // Offsets ascend, so that usually a look at the first one is enough.
-  const isNew = (record: SourceRecord) => position === undefined || BigInt(record.offset) >= position
-  const records = isNew(batch.records[0]!) ? batch.records : batch.records.filter(isNew)
-  const skippedCount = batch.records.length - records.length
-  if (skippedCount > 0) {
-    await commit.assertPosition(partition, position!, deadline)
-    world.metrics?.count('skipped', skippedCount)
-    world.log.info('skipped records that are committed', {
-      scenario: plan.scenario,
-      ...partition,
-      skippedCount,
-      position: String(position),
-    })
-  }
-  const todo = records.filter(record => record.value !== null)
-  return { ...work, partition, claim, todo, nextOffset: records.length === 0 ? position! : nextOffset }
-}
-
-/**
- * A new generation decides the topic from its beginning. Where it begins further on, an old mapping may be delivering still: its position moves
- * ours past records that are to be decided again, and nobody would hear of it (event-source-mapping.md 4.5). Filters and compaction look alike.
- */
-async function tellMidway(partition: TopicPartition, firstOffset: bigint, { plan, world, deadline }: Invocation): Promise<void> {
-  if (plan.generation === 1 || firstOffset === 0n) return
-  const start = await world.kafka.startOffset?.(partition, deadline)
-  if (start === undefined || start >= firstOffset) return
-  const error = runtimeError('generation-midway', {
-    scenario: plan.scenario,
-    generation: plan.generation,
-    partition: `${partition.topic}-${partition.partition}`,
-    first: firstOffset,
-    start,
-  })
-  world.metrics?.count('positionGuard', 1)
-  world.log.error(error.message, { id: error.id, scenario: plan.scenario, ...partition, retry: 'never' })
-}
-
-/** The state's lock before the fence, the fence before our position: each other order loses (state.md, section 3). */
-async function claimPartition(partition: TopicPartition, { commit, state, deadline, plan }: Invocation): Promise<Claim> {
-  if (state === undefined) return commit.claim(partition, deadline)
-  for (let round = 0; round < fencedRounds; round++) {
-    if (!commit.holds(partition) || !state.isHeld(partition)) {
-      commit.forget(partition)
-      await state.claim(partition, deadline)
-    }
-    const session = await commit.claim(partition, deadline)
-    // At least once Kafka keeps no position of ours: it stands in the lock.
-    const claim = plan.delivery === 'exactly-once' ? session : { ...session, position: state.held(partition).position }
-    if (await state.isComplete(partition, claim.position, deadline)) return claim
-    commit.forget(partition)
-  }
-  throw fencedForGood(plan, partition, new Fenced('', 0, 'the lock of its state is claimed again and again'))
-}
-
-/** A failed attempt keeps nothing: its position may be behind, its token ahead. */
-function forgetState({ topic, partition }: PartitionBatch, { state, commit }: Invocation): void {
-  if (state === undefined) return
-  state.forget({ topic, partition })
-  commit.forget({ topic, partition })
-}
+interface ClaimedWork extends Work, Share {}
 
 interface DecidedBatch {
   readonly columns: Columns
@@ -388,7 +310,7 @@ async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: In
     assertRemembered(attempt?.outcomeOf(partition), partition, invocation)
     await invocation.commit.write(partition, claim, outputs, nextOffset, invocation.deadline)
   } catch (error) {
-    forgetState(batch, invocation)
+    invocation.ownership.forget(partition)
     if (error instanceof Fenced) return fencedOnceMore(claimed, error, invocation)
     if (error instanceof RecordTooLarge) {
       const culprit = own.find(emission => emission.outputs.includes(outputs[error.recordIndex]!))!
@@ -426,7 +348,7 @@ async function acknowledge(
       if (answer.status === 'rejected') throw answer.reason
       if (!answer.value[w]) throw new Fenced('', 0, 'the lock of its state was claimed')
     } catch (error) {
-      forgetState(claimed.batch, invocation)
+      invocation.ownership.forget(claimed.partition)
       if (error instanceof Fenced) return fencedOnceMore(claimed, error, invocation)
       throw error
     }
@@ -437,9 +359,13 @@ async function acknowledge(
   return claims.map((claimed, c) => acknowledged[waiting.indexOf(claimed)] ?? emitted[c]!)
 }
 
-function fencedOnceMore({ batch, partition, tooLarge, rounds }: ClaimedWork, error: Fenced, { plan, world }: Invocation): Work {
+function fencedOnceMore(
+  { batch, partition, tooLarge, rounds }: ClaimedWork,
+  error: Fenced,
+  { world, ownership }: Invocation,
+): Work {
   world.metrics?.count('fenced', 1)
-  if (rounds + 1 >= fencedRounds) throw fencedForGood(plan, partition, error)
+  if (rounds + 1 >= fencedRounds) throw ownership.lost(partition, error)
   return { batch, tooLarge, rounds: rounds + 1 }
 }
 

@@ -40,7 +40,7 @@ export const mutants = {
     replace: [['progress: partition, nextOffset, records', 'progress: partition, nextOffset: nextOffset - 1n, records']],
   },
   'nothing is skipped': {
-    file: 'runtime/handler.ts',
+    file: 'runtime/ownership.ts',
     replace: [['position === undefined || BigInt(record.offset) >= position', 'true']],
   },
   'a look-up without an answer counts as nothing found': {
@@ -67,8 +67,8 @@ export const stateMutants = {
     replace: [['return at < this.#positions.get(tp)! ? head : base', 'return head']],
   },
   'a failed attempt keeps what it knows': {
-    file: 'runtime/handler.ts',
-    replace: [['  if (state === undefined) return\n  state.forget(', '  if (state !== undefined) return\n  state!.forget(']],
+    file: 'runtime/ownership.ts',
+    replace: [['    if (this.#locks === undefined) return\n', '    if (this.#locks !== undefined) return\n']],
   },
   'caps that only an earlier attempt asked are forgotten': {
     file: 'runtime/state/attempt.ts',
