@@ -8,6 +8,8 @@ import { main } from '../../../lib/cli/main.ts'
 import { interpretedPlan } from '../../../lib/compiler/interpreted.ts'
 import { plan } from '../../../lib/compiler/planning.ts'
 import { createKafka, type KafkaPort } from '../../../lib/connectors/kafka/producer.ts'
+import { connectDynamoDbStateByUrl } from '../../../lib/connectors/state-dynamodb.ts'
+import type { StateStore } from '../../../lib/connectors/state-keys.ts'
 import { connectRedisStateStore } from '../../../lib/connectors/state-redis.ts'
 import { readCommitted } from '../../../lib/emulator/committed.ts'
 import { buildEvent, type ConsumedRecord } from '../../../lib/emulator/event.ts'
@@ -17,7 +19,10 @@ import { checkScenario } from '../../../lib/scenario/check.ts'
 
 export interface Services {
   readonly broker: string
-  readonly redis: string
+  /** Of the state, as SLUICE_STATE has it. */
+  readonly store: string
+  /** Of DynamoDB, as SLUICE_DYNAMODB has it; region and login stand in the process's environment. */
+  readonly endpoint?: string
 }
 
 export interface Wrapping {
@@ -45,7 +50,8 @@ const visits = `state:
   greeting: { key: event.id, limit: 2, within: 30d }
 `
 
-export async function statePlace({ broker, redis }: Services, partitions = 1, rules: Rules = {}) {
+export async function statePlace(services: Services, partitions = 1, rules: Rules = {}) {
+  const { broker, store: storeUrl, endpoint } = services
   const name = `visits-${randomUUID().slice(0, 8)}`
   const [source, target] = [`in.${name}`, `out.${name}`]
   await createTopics(broker, [{ name: source, partitions }, { name: target }, { name: `sluice.${name}.dead-letters` }])
@@ -57,8 +63,9 @@ export async function statePlace({ broker, redis }: Services, partitions = 1, ru
     writeFileSync(file, text)
   }
   write(rules)
+  const environment = { SLUICE_KAFKA: broker, SLUICE_STATE: storeUrl, ...(endpoint && { SLUICE_DYNAMODB: endpoint }) }
   return {
-    ...{ name, source, write, container },
+    ...{ name, source, file, environment, write, container },
     /** So many records in the source itself, for those who compare a position with its end. */
     async fill(count: number) {
       const kafka = createKafka({ bootstrapServers: broker, clientId: 'test' })
@@ -80,7 +87,7 @@ export async function statePlace({ broker, redis }: Services, partitions = 1, ru
           error += part
         },
         colors: false,
-        environment: { SLUICE_KAFKA: broker, SLUICE_REDIS: redis },
+        environment,
         stop: new AbortController().signal,
       })
       return { code, out: out.replaceAll(name, 'visits'), error: error.replaceAll(name, 'visits') }
@@ -98,11 +105,12 @@ export async function statePlace({ broker, redis }: Services, partitions = 1, ru
   function container({
     kafka: wrapKafka = kafka => kafka,
     state: wrapState = state => state,
-  }: Partial<Wrapping> = {}): Container {
+    ...elsewhere
+  }: Partial<Wrapping & Pick<Services, 'store' | 'endpoint'>> = {}): Container {
     const { scenario } = checkScenario(file, text)
     const compiled = interpretedPlan(plan(scenario!))
     const kafka = createKafka({ bootstrapServers: broker, clientId: 'test', delivery: compiled.delivery })
-    const store = connectRedisStateStore({ url: redis, scenario: name })
+    const store = connected({ ...services, ...elsewhere }, name)
     const told: string[] = []
     const counts = new Map<string, number>()
     const tell = (message: string) => void told.push(message.replaceAll(name, 'visits'))
@@ -125,6 +133,12 @@ export async function statePlace({ broker, redis }: Services, partitions = 1, ru
       },
     }
   }
+}
+
+function connected({ store, endpoint }: Services, scenario: string): StateStore {
+  return store.startsWith('dynamodb:')
+    ? connectDynamoDbStateByUrl({ url: store, scenario, ...(endpoint && { endpoint }) })
+    : connectRedisStateStore({ url: store, scenario })
 }
 
 export const noonMs = Date.UTC(2026, 0, 1, 12)
