@@ -5,10 +5,15 @@ import type { AddressInfo } from 'node:net'
 export interface HttpFront {
   /** host:port */
   readonly address: string
-  /** Answers all with this; undefined: asks the store again. */
-  refuse(answer: { readonly status: number; readonly body: string } | undefined): void
+  /** Answers all with this, or those for which it gives an answer; undefined: asks the store again. */
+  refuse(answer: Refusal | ((operation: string) => Refusal | undefined) | undefined): void
   change(change: Change | undefined): void
   stop(): Promise<void>
+}
+
+interface Refusal {
+  readonly status: number
+  readonly body: string
 }
 
 const passedHeaders = ['authorization', 'content-type', 'x-amz-target', 'x-amz-date', 'upstash-encoding']
@@ -16,10 +21,13 @@ const passedHeaders = ['authorization', 'content-type', 'x-amz-target', 'x-amz-d
 type Change = (question: string) => { readonly question: string; answer(text: string): string }
 
 export async function startHttpFront(target: string): Promise<HttpFront> {
-  let refusal: { readonly status: number; readonly body: string } | undefined
+  let refused: Parameters<HttpFront['refuse']>[0]
   let change: Change | undefined
   const server = createServer(async (request, response) => {
     const body = await textOf(request)
+    // Of AWS: `DynamoDB_20120810.GetItem`.
+    const operation = String(request.headers['x-amz-target']).split('.').at(-1)!
+    const refusal = typeof refused === 'function' ? refused(operation) : refused
     if (refusal !== undefined) return response.writeHead(refusal.status).end(refusal.body)
     const changed = change?.(body)
     const answer = await fetch(`http://${target}${request.url}`, {
@@ -39,7 +47,7 @@ export async function startHttpFront(target: string): Promise<HttpFront> {
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: answer => {
-      refusal = answer
+      refused = answer
     },
     change: how => {
       change = how

@@ -7,13 +7,13 @@ import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { startIgnite } from '../../../infra/local/ignite.ts'
 import { installValkey, startRedis } from '../../../infra/local/redis.ts'
 import { startUpstash } from '../../../infra/local/upstash.ts'
-import { connectDynamoDb } from '../../../lib/connectors/dynamodb.ts'
 import { connectHttp } from '../../../lib/connectors/http.ts'
 import { connectIgnite } from '../../../lib/connectors/ignite.ts'
 import { memoryStore } from '../../../lib/connectors/memory.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
 import { connectUpstash } from '../../../lib/connectors/upstash.ts'
 import type { LookupPort, LookupRequest } from '../../../lib/runtime/ports.ts'
+import { bundledDynamoDb } from '../bundled.ts'
 import type { SourceName } from './cases.ts'
 import { startHttpFront } from './http-front.ts'
 
@@ -229,6 +229,7 @@ export const sources: readonly Source[] = [
     store: 'dynamodb',
     start: async content => {
       const dynamodb = await startDynamoDb()
+      const { connectDynamoDb } = await bundledDynamoDb()
       const credentials = { accessKeyId: 'local', secretAccessKey: 'right-secret' }
       const client = new DynamoDBClient({ endpoint: dynamodb.endpoint, region: 'eu-central-1', credentials })
       await client.send(

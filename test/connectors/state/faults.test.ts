@@ -1,18 +1,12 @@
 // What a store of state does wrong, on the real servers: nobody is told what is not so, and the next attempt sets right what a lost one has left.
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LocalRedis, type LocalRedisCluster, startRedis, startRedisCluster } from '../../../infra/local/redis.ts'
-import { slotOf } from '../../../lib/connectors/redis/slots.ts'
 import { connectRedisState } from '../../../lib/connectors/state-redis.ts'
 import type { StatePort } from '../../../lib/runtime/ports.ts'
 import { type Proxy as FaultyProxy, startProxy } from '../contract/proxy.ts'
+import { cli, slotMove } from './slots.ts'
 import { type RunningState, stores } from './stores.ts'
 import { answersTo, attempt, claimed, deadline, hour, lockOf } from './writes.ts'
-
-const run = promisify(execFile)
-const cli = async (port: number, ...words: readonly string[]) =>
-  (await run('redis-cli', ['-p', String(port), ...words])).stdout.trim()
 
 const cap = 'sluice:win-back.1:few/all'
 const ask = (offset: number, limit = 3) => ({ offset, caps: [{ cap: 0, limit }] })
@@ -208,28 +202,19 @@ describe('Redis Cluster', () => {
   })
 
   test('a slot on its way to another node: places are neither lost nor given twice', async () => {
-    const slot = String(slotOf(cap))
-    const ids = await Promise.all(cluster.nodes.map(({ port }) => cli(port, 'CLUSTER', 'MYID')))
-    const counts = await Promise.all(cluster.nodes.map(({ port }) => cli(port, 'CLUSTER', 'NODES')))
-    const owner = counts.findIndex(text => {
-      const range = /myself\S* - \d+ \d+ \d+ connected (\d+)-(\d+)/.exec(text)!
-      return Number(slot) >= Number(range[1]) && Number(slot) <= Number(range[2])
-    })
-    const target = (owner + 1) % 3
-    const [from, to] = [cluster.nodes[owner]!.port, cluster.nodes[target]!.port]
+    const move = await slotMove(cluster, cap)
     const token = await claimed(state)
     const asking = (offset: number) => ({ token, from: offset, to: offset, caps: [{ key: cap }], asks: [ask(offset)] })
     expect(await answersTo(state, asking(0))).toEqual(['1/1'])
-    await cli(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner]!)
-    await cli(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[target]!)
+    await move.begin()
     expect(await answersTo(state, asking(1))).toEqual(['2/2'])
-    await cli(from, 'MIGRATE', '127.0.0.1', String(to), cap, '0', '5000')
+    await move.migrate()
     // Moved, and not said: the old node sends on.
     expect(await answersTo(state, asking(2))).toEqual(['3/3'])
-    for (const { port } of cluster.nodes) await cli(port, 'CLUSTER', 'SETSLOT', slot, 'NODE', ids[target]!)
+    await move.end()
     expect(await answersTo(state, asking(3))).toEqual(['refused by 0'])
     // Three places and the token.
-    expect(await cli(to, 'HLEN', cap)).toBe('4')
+    expect(await cli(move.targetPort, 'HLEN', cap)).toBe('4')
   })
 })
 

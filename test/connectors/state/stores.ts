@@ -3,10 +3,11 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { startRedis, startRedisCluster } from '../../../infra/local/redis.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
-import { connectDynamoDbStateStore, type DynamoDbStateConfig } from '../../../lib/connectors/state-dynamodb.ts'
+import type { DynamoDbStateConfig } from '../../../lib/connectors/state-dynamodb.ts'
 import { memoryState } from '../../../lib/connectors/state-memory.ts'
 import { connectRedisState } from '../../../lib/connectors/state-redis.ts'
 import type { LookupPort, StatePort } from '../../../lib/runtime/ports.ts'
+import { bundledDynamoDb } from '../bundled.ts'
 
 export interface RunningState {
   readonly state: StatePort
@@ -70,6 +71,7 @@ function onRedis(server: { readonly url: string; stop(): Promise<void> }): Runni
 
 async function onDynamoDb(): Promise<RunningState> {
   const local = await startDynamoDb()
+  const { connectDynamoDbStateStore } = await bundledDynamoDb()
   const aws = {
     endpoint: local.endpoint,
     region: 'eu-central-1',
