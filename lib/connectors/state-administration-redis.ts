@@ -4,7 +4,7 @@ import type { Deadline, StateItem } from '../runtime/ports.ts'
 import { timeoutOf } from './patience.ts'
 import { targetOf } from './redis/address.ts'
 import { createRedisClient } from './redis/client.ts'
-import { type Command, encode, scriptCall } from './redis/commands.ts'
+import { type Command, encode, listed, scriptCall } from './redis/commands.ts'
 import { redisFailure } from './redis/failure.ts'
 import { type Reply, ReplyError } from './redis/replies.ts'
 import { emptiedMs, type StateAdministration, type StateToken, type StoredPlace } from './state-administration.ts'
@@ -145,7 +145,7 @@ export function openRedisStateAdministration({
   async function answer(command: Command, deadline: Deadline): Promise<Reply> {
     const timeoutMs = timeoutOf(deadline)
     try {
-      return (await client.exchange([command], { timeoutMs, repeatable: true }))[0]!
+      return (await client.exchange(listed([command]), { timeoutMs, repeatable: true }))[0]!
     } catch (error) {
       throw failure(error, timeoutMs)
     }

@@ -17,7 +17,7 @@ import type {
 import { timeoutOf } from './patience.ts'
 import { targetOf } from './redis/address.ts'
 import { createRedisClient, type RedisClient } from './redis/client.ts'
-import { type Argument, type Command, encode, scriptCall } from './redis/commands.ts'
+import { type Argument, type Command, encode, listed, scriptCall } from './redis/commands.ts'
 import { redisFailure } from './redis/failure.ts'
 import { type Reply, ReplyError } from './redis/replies.ts'
 import { slotOf } from './redis/slots.ts'
@@ -127,7 +127,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     const timeoutMs = timeoutOf(deadline)
     let reply: Reply
     try {
-      ;[reply] = (await client.exchange([{ text: encode('INFO') }], { timeoutMs, repeatable: true })) as [Reply]
+      ;[reply] = (await client.exchange(listed([{ text: encode('INFO') }]), { timeoutMs, repeatable: true })) as [Reply]
     } catch (error) {
       throw redisFailure(error, { scenario, keyCount: 1, things: 'reads of state', address: client.address, timeoutMs, advice })
     }
@@ -142,7 +142,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     const mode = /^redis_mode:(\S+)/m.exec(info)?.[1]
     if (mode !== undefined) return mode === 'cluster'
     // Whoever may not say INFO is told by the first refusal, which a cluster alone gives.
-    const probe = await client.exchange([{ text: encode('CLUSTER', 'SLOTS') }], { timeoutMs, repeatable: true })
+    const probe = await client.exchange(listed([{ text: encode('CLUSTER', 'SLOTS') }]), { timeoutMs, repeatable: true })
     return Array.isArray(probe[0])
   }
 
@@ -196,7 +196,7 @@ async function askOf(
 ): Promise<readonly Reply[]> {
   const timeoutMs = timeoutOf(deadline)
   try {
-    const replies = await client.exchange(commands, { timeoutMs, repeatable })
+    const replies = await client.exchange(listed(commands), { timeoutMs, repeatable })
     for (const reply of replies) if (reply instanceof ReplyError) throw reply
     return replies
   } catch (error) {
@@ -238,18 +238,11 @@ function wholeWrite(write: StateWrite, nowMs: number): Command {
     const until = untilAfter(write, c)
     return until === undefined ? [] : [[key, `${until}`] as const]
   })
-  // Nearly always all are plain: two words each.
-  const isPlain = items.every(({ at, expected }) => at === last && expected === undefined)
-  const [plain, others] = isPlain ? [items, []] : [[], items]
-  const counts = [plain.length, others.length, caps.length, asks.length]
-  const args: Argument[] = [token, signature, position, last, tpOf(lock), ...counts, nowMs]
+  const args: Argument[] = [token, signature, position, last, tpOf(lock), items.length, caps.length, asks.length, nowMs]
   args.push(JSON.stringify(changed), JSON.stringify(untils), keepsPlaces ? 1 : 0)
-  for (const { base, head } of plain) args.push(base ?? none, head ?? none)
-  for (const { base, head, at, expected } of others) args.push(base ?? none, head ?? none, at, expectedArg(expected))
+  for (const { base, head, at, expected } of items) args.push(valueArg(base), valueArg(head), at, expectedArg(expected))
   pushCaps(args, write, { caps: caps.map((_, c) => c), asks: asks.map((_, a) => a) })
-  const keys = [lockName(lock)]
-  for (const part of [plain, others, caps]) for (const { key } of part) keys.push(key)
-  return scriptCall(writeScript, keys, args)
+  return scriptCall(writeScript, [lockName(lock), ...items.map(({ key }) => key), ...caps.map(({ key }) => key)], args)
 }
 
 function lockWrite(write: StateWrite): Command {
@@ -263,7 +256,7 @@ function itemWrite(
   { key, base, head, at, expected }: StateWrite['items'][number],
   inCluster: boolean,
 ): Command {
-  const args = [counterOf(token), tpOf(lock), base ?? none, head ?? none, at, expectedArg(expected), token]
+  const args = [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected), token]
   return scriptCall(itemScript, inCluster ? [key] : [key, lockName(lock)], args)
 }
 
@@ -295,13 +288,11 @@ function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: Cap
   for (const a of group.asks) {
     const { offset, timeMs, caps: ones } = asks[a]!
     args.push(offset, timeMs, ones.length)
-    for (const { cap, limit, units, member } of ones)
-      args.push(indexes.get(cap)!, limit, units, member === undefined ? '' : `=${member}`)
+    for (const { cap, limit, units, member } of ones) args.push(indexes.get(cap)!, limit, units, valueArg(member ?? null))
   }
 }
 
-/** As the scripts read it. */
-const none = '-'
+const valueArg = (value: Text) => (value === null ? '' : `=${value}`)
 const expectedArg = (expected: StateWrite['items'][number]['expected']) =>
   expected === undefined ? '' : `${expected.at} ${expected.tp}`
 

@@ -3,13 +3,13 @@
 // redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec
 import { backoffMs, TimeUp } from '../patience.ts'
 import { addressText, type Target } from './address.ts'
-import { type Command, encode } from './commands.ts'
+import { type Commands, encode, picked, textsOf } from './commands.ts'
 import { type Asking, createNode, type RedisNode } from './node.ts'
 import { type Reply, ReplyError } from './replies.ts'
 import { slotCount, slotOf } from './slots.ts'
 
 export interface Cluster {
-  exchange(commands: readonly Command[], asking: Asking): Promise<readonly Reply[]>
+  exchange(commands: Commands, asking: Asking): Promise<readonly Reply[]>
   close(): void
 }
 
@@ -38,12 +38,15 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
     },
   }
 
-  async function exchange(commands: readonly Command[], { timeoutMs, repeatable }: Asking): Promise<readonly Reply[]> {
+  async function exchange(commands: Commands, { timeoutMs, repeatable }: Asking): Promise<readonly Reply[]> {
     const endMs = performance.now() + timeoutMs
     const remainingMs = () => Math.max(1, endMs - performance.now())
-    const replies: Reply[] = new Array(commands.length)
-    const slots = commands.map(({ key }) => (key === undefined ? undefined : slotOf(key)))
-    let open: readonly number[] = commands.map((_, index) => index)
+    const replies: Reply[] = new Array(commands.count)
+    let open: readonly number[] = Array.from({ length: commands.count }, (_, index) => index)
+    const slots = open.map(index => {
+      const key = commands.keyOf(index)
+      return key === undefined ? undefined : slotOf(key)
+    })
     /** Where a node sent us with ASK, for the next question alone. */
     const asked = new Map<number, RedisNode>()
     let hasLost = false
@@ -127,18 +130,10 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
     }
   }
 
-  async function sent({ node, indexes, asks }: Sending, commands: readonly Command[], how: Asking): Promise<readonly Reply[]> {
-    let text = ''
-    let askingCount = 0
-    for (const [position, index] of indexes.entries()) {
-      if (asks[position]) {
-        text += asking
-        askingCount++
-      }
-      text += commands[index]!.text
-    }
-    const replies = await node.exchange(text, indexes.length + askingCount, how)
-    if (askingCount === 0) return replies
+  async function sent({ node, indexes, asks }: Sending, commands: Commands, how: Asking): Promise<readonly Reply[]> {
+    if (!asks.includes(true)) return node.exchange(picked(commands, indexes), how)
+    const texts = indexes.flatMap((index, position) => (asks[position] ? [asking] : []).concat(commands.textOf(index)))
+    const replies = await node.exchange(textsOf(texts), how)
     let next = 0
     return asks.map(isAsked => {
       // ASKING has an answer of its own.
@@ -157,7 +152,7 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
 
   async function fetchSlots(timeoutMs: number): Promise<void> {
     const endMs = performance.now() + timeoutMs
-    const text = encode('CLUSTER', 'SLOTS')
+    const question = textsOf([encode('CLUSTER', 'SLOTS')])
     const known = [seed, ...[...nodes.values()].filter(node => node !== seed)]
     let failure: unknown
     for (const [n, node] of known.entries()) {
@@ -165,7 +160,7 @@ export function createCluster(target: Target, seed: RedisNode, clientName: strin
       const shareMs = (endMs - performance.now()) / Math.min(2, known.length - n)
       if (shareMs <= 0) break
       try {
-        const [reply] = await node.exchange(text, 1, { timeoutMs: shareMs, repeatable: true })
+        const [reply] = await node.exchange(question, { timeoutMs: shareMs, repeatable: true })
         if (Array.isArray(reply)) return adopt(reply, node)
         failure = reply instanceof ReplyError ? new ClusterError(reply) : new Error('CLUSTER SLOTS gave no list')
       } catch (error) {

@@ -19,6 +19,43 @@ export interface Command {
   readonly whole?: string
 }
 
+/** Commands in order, encoded when their turn comes: a server is at work on the first while the last is not written yet. */
+export interface Texts {
+  readonly count: number
+  textOf(index: number): string
+}
+
+/** The same of commands that may have to be routed, or sent as a whole: see `Command`. */
+export interface Commands extends Texts {
+  keyOf(index: number): string | undefined
+  wholeOf(index: number): string | undefined
+}
+
+/** Commands that are encoded already. */
+export function textsOf(texts: readonly string[]): Texts {
+  return { count: texts.length, textOf: index => texts[index]! }
+}
+
+/** Commands of several kinds, each made by itself. */
+export function listed(commands: readonly Command[]): Commands {
+  return {
+    count: commands.length,
+    textOf: index => commands[index]!.text,
+    keyOf: index => commands[index]!.key,
+    wholeOf: index => commands[index]!.whole,
+  }
+}
+
+/** Those of these indexes. */
+export function picked(commands: Commands, indexes: readonly number[]): Commands {
+  return {
+    count: indexes.length,
+    textOf: position => commands.textOf(indexes[position]!),
+    keyOf: position => commands.keyOf(indexes[position]!),
+    wholeOf: position => commands.wholeOf(indexes[position]!),
+  }
+}
+
 export function encode(...words: readonly Argument[]): string {
   let text = `*${words.length}\r\n`
   for (const word of words) text += bulk(word)

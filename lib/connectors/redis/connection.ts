@@ -4,7 +4,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import { TimeUp } from '../patience.ts'
 import type { Target } from './address.ts'
-import { encode } from './commands.ts'
+import { encode, type Texts, textsOf } from './commands.ts'
 import { createReader, type Reply, ReplyError } from './replies.ts'
 
 export interface Connection {
@@ -14,10 +14,10 @@ export interface Connection {
   /** Since when nothing was sent or received. */
   readonly quietSinceMs: number
   /**
-   * Writes the encoded commands at once; gives as many replies. Rejects with TimeUp after `timeoutMs`, or after `firstByteMs` without a
+   * Writes the commands without waiting for anything; gives as many replies. Rejects with TimeUp after `timeoutMs`, or after `firstByteMs` without a
    * single byte, else with what ended the connection; in all these cases the socket is gone.
    */
-  exchange(text: string, replyCount: number, patience: Patience): Promise<readonly Reply[]>
+  exchange(commands: Texts, patience: Patience): Promise<readonly Reply[]>
   /** Ends it; who waits is told this. */
   destroy(error?: Error): void
 }
@@ -54,6 +54,12 @@ export class NoTls extends Error {
   override readonly name = 'NoTls'
 }
 
+/**
+ * Commands are written when they have come to this length. The server is then at work on the first while the last are encoded, and its first
+ * replies are read while it is at work on the last: written at once, 1,000 GET took a fifth longer, in pieces of half this length as long.
+ */
+const pieceBytes = 2048
+
 interface Question {
   readonly replies: Reply[]
   readonly replyCount: number
@@ -78,7 +84,7 @@ export async function openConnection(target: Target, clientName: string, timeout
   words.push(['CLIENT', 'SETNAME', clientName.replace(/[^!-~]/g, '-')])
   let replies: readonly Reply[]
   try {
-    replies = await connection.exchange(words.map(command => encode(...command)).join(''), words.length, {
+    replies = await connection.exchange(textsOf(words.map(command => encode(...command))), {
       timeoutMs: Math.max(1, endMs - performance.now()),
     })
   } catch (error) {
@@ -144,21 +150,27 @@ function createConnection(socket: Socket): Connection {
     get quietSinceMs() {
       return quietSinceMs
     },
-    exchange(text, replyCount, { timeoutMs, firstByteMs, tell }) {
+    exchange({ count, textOf }, { timeoutMs, firstByteMs, tell }) {
       if (!isOpen) return Promise.reject(new Closed())
       quietSinceMs = Date.now()
       return new Promise((resolve, reject) => {
         const late = () => end(new TimeUp(`no answer within ${timeoutMs} ms`))
         questions.push({
           replies: [],
-          replyCount,
+          replyCount: count,
           tell,
           resolve,
           reject,
           timer: setTimeout(late, timeoutMs),
           firstByteTimer: firstByteMs === undefined ? undefined : setTimeout(() => end(new Closed()), firstByteMs),
         })
-        socket.write(text, 'latin1')
+        let piece = ''
+        for (let i = 0; i < count; i++) {
+          piece += textOf(i)
+          if (piece.length < pieceBytes && i + 1 < count) continue
+          socket.write(piece, 'latin1')
+          piece = ''
+        }
       })
     },
     destroy: (error = new Closed()) => end(error),

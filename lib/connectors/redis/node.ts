@@ -1,7 +1,7 @@
 // One server, connected when it is first asked and again whenever the connection is gone.
 import { TimeUp } from '../patience.ts'
 import { addressText, type Target } from './address.ts'
-import { encode } from './commands.ts'
+import { encode, type Texts, textsOf } from './commands.ts'
 import { Closed, type Connection, openConnection } from './connection.ts'
 import type { Reply } from './replies.ts'
 
@@ -20,7 +20,7 @@ export interface RedisNode {
   readonly mode: string | undefined
   connect(timeoutMs: number): Promise<Connection>
   /** Rejects with TimeUp, Refused, Closed, Garbage or an error of the network. */
-  exchange(text: string, replyCount: number, asking: Asking): Promise<readonly Reply[]>
+  exchange(commands: Texts, asking: Asking): Promise<readonly Reply[]>
   close(error?: Error): void
 }
 
@@ -58,7 +58,7 @@ export function createNode(target: Target, clientName: string): RedisNode {
     return connection
   }
 
-  async function exchange(text: string, replyCount: number, { timeoutMs, repeatable, tell }: Asking): Promise<readonly Reply[]> {
+  async function exchange(commands: Texts, { timeoutMs, repeatable, tell }: Asking): Promise<readonly Reply[]> {
     const endMs = performance.now() + timeoutMs
     const remainingMs = () => Math.max(1, endMs - performance.now())
     for (let attempt = 1; ; attempt++) {
@@ -68,7 +68,7 @@ export function createNode(target: Target, clientName: string): RedisNode {
       try {
         // What must not be done twice is not sent into a connection that may be dead.
         if (isDoubtful && !repeatable) {
-          await open.exchange(encode('PING'), 1, { timeoutMs: remainingMs(), firstByteMs: remainingMs() / 2 })
+          await open.exchange(textsOf([encode('PING')]), { timeoutMs: remainingMs(), firstByteMs: remainingMs() / 2 })
         }
       } catch (error) {
         if (error instanceof TimeUp) throw error
@@ -76,7 +76,7 @@ export function createNode(target: Target, clientName: string): RedisNode {
       }
       try {
         const firstByteMs = isDoubtful && repeatable ? remainingMs() / 2 : undefined
-        return await open.exchange(text, replyCount, { timeoutMs: remainingMs(), firstByteMs, tell })
+        return await open.exchange(commands, { timeoutMs: remainingMs(), firstByteMs, tell })
       } catch (error) {
         // A connection that the other side closed in the meantime shows it only now.
         const isStale = error instanceof Closed || (error as NodeJS.ErrnoException).code !== undefined

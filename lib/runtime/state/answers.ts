@@ -6,8 +6,7 @@ type Answers = Awaited<ReturnType<LookupPort['lookupMany']>>[number]
 
 /** Answers once per key: where a batch is judged again, only what is new is asked. */
 export function answeringOnce(store: LookupPort): LookupPort {
-  // Two entries of state may have the same key: look-ups are told apart by their command's object.
-  const histories = new Map<LookupCommand, History>()
+  const histories = new Map<string, History>()
   return {
     close: () => store.close(),
     async lookupMany(requests, deadline, tell) {
@@ -42,11 +41,12 @@ function part({ command, keys, members }: LookupRequest, indexes: readonly numbe
   return { command, keys: indexes.map(k => keys[k]!), ...(members && { members: indexes.map(k => members[k]!) }) }
 }
 
-function historyOf(histories: Map<LookupCommand, History>, command: LookupCommand): History {
-  let history = histories.get(command)
+function historyOf(histories: Map<string, History>, command: LookupCommand): History {
+  const id = JSON.stringify(command)
+  let history = histories.get(id)
   if (history === undefined) {
     history = new History()
-    histories.set(command, history)
+    histories.set(id, history)
   }
   return history
 }

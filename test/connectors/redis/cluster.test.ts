@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installValkey, type LocalRedisCluster, startRedisCluster } from '../../../infra/local/redis.ts'
 import { targetOf } from '../../../lib/connectors/redis/address.ts'
 import { createRedisClient, type RedisClient } from '../../../lib/connectors/redis/client.ts'
-import { encode, scriptCall } from '../../../lib/connectors/redis/commands.ts'
+import { encode, listed, scriptCall } from '../../../lib/connectors/redis/commands.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
 import type { LookupPort } from '../../../lib/runtime/ports.ts'
@@ -33,10 +33,7 @@ describe.each([{ name: 'Redis', command: undefined }, ...(valkey === undefined ?
       client = createRedisClient(targetOf(cluster.url), 'sluice.test')
       port = connectRedis({ url: cluster.url, scenario: 'visits' })
       const all = [...keys, ...moving]
-      await client.exchange(
-        all.map(key => ({ text: encode('SET', key, `value of ${key}`), key })),
-        asking,
-      )
+      await client.exchange(listed(all.map(key => ({ text: encode('SET', key, `value of ${key}`), key }))), asking)
     })
     afterAll(async () => {
       await port.close()
@@ -62,10 +59,7 @@ describe.each([{ name: 'Redis', command: undefined }, ...(valkey === undefined ?
         ['SADD', 'set:2', 'member'],
         ['SADD', 'set:3', 'other'],
       ] as const
-      await client.exchange(
-        setUp.map(words => ({ text: encode(...words), key: words[1] })),
-        asking,
-      )
+      await client.exchange(listed(setUp.map(words => ({ text: encode(...words), key: words[1] }))), asking)
       const answers = await port.lookupMany(
         [
           { command: { kind: 'hash', fields: ['age', 'none'] }, keys: ['hash:1', 'nobody', 'set:2'] },
@@ -87,7 +81,7 @@ describe.each([{ name: 'Redis', command: undefined }, ...(valkey === undefined ?
         scriptCall(script, ['customer:1', 'customer:2'], []),
         scriptCall(script, ['customer:7', 'customer:7'], []),
       ]
-      expect(await client.exchange(calls, asking)).toEqual([
+      expect(await client.exchange(listed(calls), asking)).toEqual([
         ['value of {moving}:1', 'value of {moving}:2'],
         expect.objectContaining({ code: expect.stringMatching(/^(CROSSSLOT|ERR)$/) }),
         ['value of customer:7', 'value of customer:7'],

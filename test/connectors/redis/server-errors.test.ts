@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type LocalRedis, type RedisOptions, startRedis } from '../../../infra/local/redis.ts'
 import { targetOf } from '../../../lib/connectors/redis/address.ts'
 import { createRedisClient } from '../../../lib/connectors/redis/client.ts'
-import { encode } from '../../../lib/connectors/redis/commands.ts'
+import { encode, listed } from '../../../lib/connectors/redis/commands.ts'
 import { redisFailure } from '../../../lib/connectors/redis/failure.ts'
 import { ReplyError } from '../../../lib/connectors/redis/replies.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
@@ -153,7 +153,7 @@ test("a script's own error is a value, and the others of its pipeline are answer
   const { url, admin } = await server()
   await admin.set('a', 'found')
   const replies = await client(url).exchange(
-    [{ text: encode('EVAL', 'return redis.error_reply("MINE out of places")', 0) }, { text: encode('GET', 'a') }],
+    listed([{ text: encode('EVAL', 'return redis.error_reply("MINE out of places")', 0) }, { text: encode('GET', 'a') }]),
     asking,
   )
   expect(replies).toEqual([new ReplyError('MINE out of places'), 'found'])
