@@ -29,17 +29,18 @@ local function isMoved(at, tp, own, expected)
   return tp == false or at .. ' ' .. tp ~= expected
 end
 
-local function put(key, base, head, at, tp, ...)
-  if base ~= '' and head ~= '' then
-    redis.call('HSET', key, 'base', string.sub(base, 2), 'head', string.sub(head, 2), 'at', at, 'tp', tp, ...)
-  elseif head ~= '' then
-    redis.call('HSET', key, 'head', string.sub(head, 2), 'at', at, 'tp', tp, ...)
+-- "-" stands for no value: it is no JSON.
+local function put(key, base, head, at, ...)
+  if base ~= '-' and head ~= '-' then
+    redis.call('HSET', key, 'base', base, 'head', head, 'at', at, ...)
+  elseif head ~= '-' then
+    redis.call('HSET', key, 'head', head, 'at', at, ...)
     redis.call('HDEL', key, 'base')
-  elseif base ~= '' then
-    redis.call('HSET', key, 'base', string.sub(base, 2), 'at', at, 'tp', tp, ...)
+  elseif base ~= '-' then
+    redis.call('HSET', key, 'base', base, 'at', at, ...)
     redis.call('HDEL', key, 'head')
   else
-    redis.call('HSET', key, 'at', at, 'tp', tp, ...)
+    redis.call('HSET', key, 'at', at, ...)
     redis.call('HDEL', key, 'base', 'head')
   end
 end
@@ -215,26 +216,41 @@ end
 `
 
 /**
- * A single server. KEYS: lock, items, caps. ARGV: token, signature, position, last, tp, counts of items, caps and asks, now, the lock's keys and
- * caps as JSON, whether places are kept; per item base, head ("" or "=" and the value), at, expected ("" or "AT TP"); then as openAll reads it.
+ * A single server. KEYS: lock, plain items, other items, caps. ARGV: token, signature, position, last, tp, counts of plain items, other items,
+ * caps and asks, now, the lock's keys and caps as JSON, whether places are kept; per plain item, whose `at` is `last` and which is this
+ * partition's or new, base and head; per other item base, head, at, expected ("" or "AT TP"); then as openAll reads it.
  */
 export const writeScript = scriptOf(`${items}${places}
-local token, signature, tp, now = ARGV[1], ARGV[2], ARGV[5], tonumber(ARGV[9])
-local itemCount, capCount, askCount = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local token, signature, last, tp, now = ARGV[1], ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[10])
+local plainCount, otherCount, capCount, askCount = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 if redis.call('HGET', KEYS[1], 'v') ~= token then return { 'stale' } end
-for i = 1, itemCount do
-  local found = redis.call('HMGET', KEYS[1 + i], 'at', 'tp')
-  if isMoved(found[1], found[2], tp, ARGV[9 + 4 * i + 3]) then return { 'moved', KEYS[1 + i] } end
+local isNew = {}
+for i = 2, 1 + plainCount do
+  local found = redis.call('HGET', KEYS[i], 'tp')
+  if found ~= tp then
+    if found then return { 'moved', KEYS[i] } end
+    isNew[i] = true
+  end
+end
+local firstOther = 14 + 2 * plainCount
+for i = 0, otherCount - 1 do
+  local key = KEYS[2 + plainCount + i]
+  local found = redis.call('HMGET', key, 'at', 'tp')
+  if isMoved(found[1], found[2], tp, ARGV[firstOther + 4 * i + 3]) then return { 'moved', key } end
 end
 local capKeys = {}
-for c = 1, capCount do capKeys[c] = KEYS[1 + itemCount + c] end
-local ledgers, asks = openAll(capKeys, capCount, askCount, 13 + 4 * itemCount, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[12] == '1', now)
+for c = 1, capCount do capKeys[c] = KEYS[1 + plainCount + otherCount + c] end
+local ledgers, asks = openAll(capKeys, capCount, askCount, firstOther + 4 * otherCount, tonumber(ARGV[3]), tonumber(last), ARGV[13] == '1', now)
 local answers = judge(ledgers, asks)
 -- Up to here all has been read. The first command that writes is the one that a full store refuses.
-redis.call('HSET', KEYS[1], 'last', ARGV[4], 'signature', signature, 'keys', ARGV[10], 'caps', ARGV[11])
-for i = 1, itemCount do
-  local at = 9 + 4 * i
-  put(KEYS[1 + i], ARGV[at], ARGV[at + 1], ARGV[at + 2], tp)
+redis.call('HSET', KEYS[1], 'last', last, 'signature', signature, 'keys', ARGV[11], 'caps', ARGV[12])
+for i = 2, 1 + plainCount do
+  local base, head = ARGV[10 + 2 * i], ARGV[11 + 2 * i]
+  if isNew[i] then put(KEYS[i], base, head, last, 'tp', tp) else put(KEYS[i], base, head, last) end
+end
+for i = 0, otherCount - 1 do
+  local at = firstOther + 4 * i
+  put(KEYS[2 + plainCount + i], ARGV[at], ARGV[at + 1], ARGV[at + 2], 'tp', tp)
 end
 for c = 1, capCount do save(ledgers[c]) end
 return { 'written', answers }
@@ -260,7 +276,7 @@ if KEYS[2] and redis.call('HGET', KEYS[2], 'v') ~= ARGV[7] then return 'stale' e
 local found = redis.call('HMGET', KEYS[1], 'at', 'tp', 'v')
 if found[2] == ARGV[2] and found[3] and tonumber(found[3]) > tonumber(ARGV[1]) then return 'stale' end
 if isMoved(found[1], found[2], ARGV[2], ARGV[6]) then return 'moved' end
-put(KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[2], 'v', ARGV[1])
+put(KEYS[1], ARGV[3], ARGV[4], ARGV[5], 'tp', ARGV[2], 'v', ARGV[1])
 -- One that "sluice state --delete" has emptied would have expired.
 redis.call('PERSIST', KEYS[1])
 return 'written'

@@ -238,11 +238,18 @@ function wholeWrite(write: StateWrite, nowMs: number): Command {
     const until = untilAfter(write, c)
     return until === undefined ? [] : [[key, `${until}`] as const]
   })
-  const args: Argument[] = [token, signature, position, last, tpOf(lock), items.length, caps.length, asks.length, nowMs]
+  // Nearly always all are plain: two words each.
+  const isPlain = items.every(({ at, expected }) => at === last && expected === undefined)
+  const [plain, others] = isPlain ? [items, []] : [[], items]
+  const counts = [plain.length, others.length, caps.length, asks.length]
+  const args: Argument[] = [token, signature, position, last, tpOf(lock), ...counts, nowMs]
   args.push(JSON.stringify(changed), JSON.stringify(untils), keepsPlaces ? 1 : 0)
-  for (const { base, head, at, expected } of items) args.push(valueArg(base), valueArg(head), at, expectedArg(expected))
+  for (const { base, head } of plain) args.push(base ?? none, head ?? none)
+  for (const { base, head, at, expected } of others) args.push(base ?? none, head ?? none, at, expectedArg(expected))
   pushCaps(args, write, { caps: caps.map((_, c) => c), asks: asks.map((_, a) => a) })
-  return scriptCall(writeScript, [lockName(lock), ...items.map(({ key }) => key), ...caps.map(({ key }) => key)], args)
+  const keys = [lockName(lock)]
+  for (const part of [plain, others, caps]) for (const { key } of part) keys.push(key)
+  return scriptCall(writeScript, keys, args)
 }
 
 function lockWrite(write: StateWrite): Command {
@@ -256,7 +263,7 @@ function itemWrite(
   { key, base, head, at, expected }: StateWrite['items'][number],
   inCluster: boolean,
 ): Command {
-  const args = [counterOf(token), tpOf(lock), valueArg(base), valueArg(head), at, expectedArg(expected), token]
+  const args = [counterOf(token), tpOf(lock), base ?? none, head ?? none, at, expectedArg(expected), token]
   return scriptCall(itemScript, inCluster ? [key] : [key, lockName(lock)], args)
 }
 
@@ -288,11 +295,13 @@ function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: Cap
   for (const a of group.asks) {
     const { offset, timeMs, caps: ones } = asks[a]!
     args.push(offset, timeMs, ones.length)
-    for (const { cap, limit, units, member } of ones) args.push(indexes.get(cap)!, limit, units, valueArg(member ?? null))
+    for (const { cap, limit, units, member } of ones)
+      args.push(indexes.get(cap)!, limit, units, member === undefined ? '' : `=${member}`)
   }
 }
 
-const valueArg = (value: Text) => (value === null ? '' : `=${value}`)
+/** As the scripts read it. */
+const none = '-'
 const expectedArg = (expected: StateWrite['items'][number]['expected']) =>
   expected === undefined ? '' : `${expected.at} ${expected.tp}`
 

@@ -30,7 +30,7 @@ import { countCommitted, countRows, tellFailure } from './report.ts'
 import { answeringOnce } from './state/answers.ts'
 import { type Corrections, StateAttempt, type StatePartition } from './state/attempt.ts'
 import { StateClaims } from './state/claims.ts'
-import { entryOf, withStateKeys } from './state/keys.ts'
+import { entryOf, type StateKeys, stateKeys } from './state/keys.ts'
 
 /** What the function is connected to. */
 export interface World {
@@ -63,11 +63,12 @@ export interface Log {
 }
 
 export function createHandler(scenarioPlan: Plan, world: World) {
-  const plan = withStateKeys(scenarioPlan)
+  const keys = stateKeys(scenarioPlan)
+  const { plan } = keys
   const commit = new Commit(world.kafka, plan)
   const state = stateOf(plan, world)
   const ownership = new Ownership(plan, world, commit, state)
-  const lookups = lookupsOf(plan, world)
+  const lookups = lookupsOf(keys, world)
   return middy<KafkaEvent, KafkaBatchResponse>()
     .use(logFailures(plan, world))
     .handler(async (event, context) => {
@@ -255,11 +256,11 @@ interface ContainerLookups {
   readonly memory?: LookupMemory
 }
 
-function lookupsOf(plan: Plan, { stores }: World): ContainerLookups {
+function lookupsOf({ plan, storeOf }: StateKeys, { stores }: World): ContainerLookups {
   const nowMs = () => performance.now()
   const remembers = plan.lookups.some(({ cacheMs }) => cacheMs > 0)
   return {
-    stores: eachStore(stores, (port, store) => withBreaker(port, { scenario: plan.scenario, store, nowMs })),
+    stores: eachStore(stores, (port, store) => withBreaker(storeOf(port), { scenario: plan.scenario, store, nowMs })),
     ...(remembers && { memory: createLookupMemory({ maxBytes: defaultMemoryBytes, nowMs }) }),
   }
 }

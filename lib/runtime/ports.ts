@@ -147,6 +147,7 @@ export interface StateClaim {
 
 /** `value(item) = item.at < position(item.tp) ? item.head : item.base`; null: absent. */
 export interface StateItem {
+  /** JSON; null: nothing. */
   readonly base: string | null
   readonly head: string | null
   /** −1: `head` counts already. */

@@ -1,5 +1,6 @@
 // What records leave for later ones: how it is read, decoded and asked for.
 import type { Checked } from '../../language/checked.ts'
+import type { Field } from '../../language/types.ts'
 import type { Cap, Remember } from '../../scenario/scenario.ts'
 import { jsonDecoder } from '../decoder.ts'
 import { expressionFunction, templateFunction } from '../expressions.ts'
@@ -21,7 +22,9 @@ export function statePlan(scope: Scope): string {
   return decodeJsonLookup(${JSON.stringify(name)}, text, key, ${jsonDecoder(scope.module, type)}, () => (${nothing}))
 }`)
     const encode = `value => ${jsonCode(scope.module, type, 'value', 'declared')}`
-    return `{ name: ${JSON.stringify(name)}, lookup: ${firstLookup + e}, encode: ${encode}, decode: ${decode} }`
+    const small = smallCode(fields)
+    const isSmall = small === undefined ? '' : `, isSmall: value => ${small}`
+    return `{ name: ${JSON.stringify(name)}, lookup: ${firstLookup + e}, encode: ${encode}, decode: ${decode}${isSmall} }`
   })
   const caps = capEntries(scope.scenario).map(cap => capPlan(scope, cap))
   return `
@@ -48,6 +51,30 @@ export function entryLookup(scope: Scope, { name, key }: Remember): string {
   ]
   return `{ ${properties.join(', ')} }`
 }
+
+/**
+ * JavaScript that tells whether the JSON of `value` surely fits; undefined where it takes a walk to know. A text takes at most six bytes a
+ * character (a control character's escape).
+ */
+function smallCode(fields: ReadonlyMap<string, Field>): string | undefined {
+  let bytes = 2
+  const texts: string[] = []
+  for (const [name, { type, optional }] of fields) {
+    bytes += 6 * name.length + 4 + scalarBytes
+    if (type.kind === 'enum') bytes += Math.max(...type.values.map(text => 6 * text.length))
+    else if (type.kind === 'string' || type.kind === 'timezone')
+      texts.push(`value[${JSON.stringify(name)}]${optional ? '?.' : '.'}length${optional ? ' ?? 0' : ''}`)
+    else if (!['int', 'double', 'decimal', 'bool', 'timestamp'].includes(type.kind)) return undefined
+  }
+  if (bytes > maxValueBytes) return undefined
+  const most = Math.floor((maxValueBytes - bytes) / 6)
+  return texts.length === 0 ? 'true' : `${texts.map(text => `(${text})`).join(' + ')} <= ${most}`
+}
+
+/** More than the longest of them takes: a timestamp with its quotes. */
+const scalarBytes = 40
+/** As the run time has it (state/attempt.ts). */
+const maxValueBytes = 16_384
 
 function capPlan(scope: Scope, { name, key, limit, when, member, take, withinMs, sharedBy }: Cap): string {
   const at = `state ${name}`

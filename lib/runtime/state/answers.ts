@@ -6,7 +6,8 @@ type Answers = Awaited<ReturnType<LookupPort['lookupMany']>>[number]
 
 /** Answers once per key: where a batch is judged again, only what is new is asked. */
 export function answeringOnce(store: LookupPort): LookupPort {
-  const histories = new Map<string, History>()
+  // Two entries of state may have the same key: look-ups are told apart by their command's object.
+  const histories = new Map<LookupCommand, History>()
   return {
     close: () => store.close(),
     async lookupMany(requests, deadline, tell) {
@@ -41,12 +42,11 @@ function part({ command, keys, members }: LookupRequest, indexes: readonly numbe
   return { command, keys: indexes.map(k => keys[k]!), ...(members && { members: indexes.map(k => members[k]!) }) }
 }
 
-function historyOf(histories: Map<string, History>, command: LookupCommand): History {
-  const id = JSON.stringify(command)
-  let history = histories.get(id)
+function historyOf(histories: Map<LookupCommand, History>, command: LookupCommand): History {
+  let history = histories.get(command)
   if (history === undefined) {
     history = new History()
-    histories.set(id, history)
+    histories.set(command, history)
   }
   return history
 }

@@ -1,25 +1,54 @@
 // Under which keys state is stored: sluice:SCENARIO.GENERATION:ENTRY/KEY, those of shared caps sluice:shared/FILE:CAP/KEY (state.md, section 2).
-import type { CapPlan, Plan } from '../../plan/plan.ts'
-import type { TopicPartition } from '../ports.ts'
+import { keyProblem } from '../../plan/keys.ts'
+import type { CapPlan, LookupCommand, LookupPlan, Plan } from '../../plan/plan.ts'
+import type { LookupPort, LookupRequest, TopicPartition } from '../ports.ts'
 
-/** The plan whose look-ups of state ask for the keys under which values are stored. */
-export function withStateKeys(plan: Plan): Plan {
-  if (plan.state === undefined) return plan
-  const entries = new Map(plan.state.remember.map(({ name, lookup }) => [lookup, name]))
+/** A plan's look-ups of state, and the ports that answer them. */
+export interface StateKeys {
+  readonly plan: Plan
+  readonly storeOf: (port: LookupPort) => LookupPort
+}
+
+/**
+ * Look-ups of state ask for the keys under which values are stored, once per distinct key: the enrich stage tells keys apart by the entry's own,
+ * of which most records have one that was met before.
+ */
+export function stateKeys(plan: Plan): StateKeys {
+  if (plan.state === undefined) return { plan, storeOf: port => port }
+  const entries = new Map(plan.state.remember.map(({ name, lookup }) => [lookup, rememberKey(plan, name, '')]))
+  const prefixes = new Map<LookupCommand, string>()
+  const lookups = plan.lookups.map((lookup, index): LookupPlan => {
+    const prefix = entries.get(index)
+    if (prefix === undefined) return lookup
+    // An object of its own, by which its requests are known.
+    const command = { ...lookup.command }
+    prefixes.set(command, prefix)
+    return {
+      ...lookup,
+      command,
+      key: (columns, i) => {
+        const key = lookup.key(columns, i)
+        if (typeof key !== 'string' || prefix.length + key.length < surelyFits) return key
+        return keyProblem(lookup.name, lookup.store, prefix + key) ?? key
+      },
+      decode: (answer, key) => lookup.decode(answer, prefix + key),
+    }
+  })
+  return { plan: { ...plan, lookups }, storeOf: port => prefixing(port, prefixes) }
+}
+
+/** Characters that no store refuses, in whatever writing. */
+const surelyFits = 500
+
+function prefixing(port: LookupPort, prefixes: ReadonlyMap<LookupCommand, string>): LookupPort {
   return {
-    ...plan,
-    lookups: plan.lookups.map((lookup, index) => {
-      const entry = entries.get(index)
-      if (entry === undefined) return lookup
-      const prefix = rememberKey(plan, entry, '')
-      return {
-        ...lookup,
-        key: (columns, i) => {
-          const key = lookup.key(columns, i)
-          return typeof key === 'string' ? prefix + key : key
-        },
-      }
-    }),
+    close: () => port.close(),
+    lookupMany: (requests, deadline, tell) => port.lookupMany(requests.map(stored), deadline, tell),
+  }
+
+  function stored(request: LookupRequest): LookupRequest {
+    const prefix = prefixes.get(request.command)
+    return prefix === undefined ? request : { ...request, keys: request.keys.map(key => prefix + key) }
   }
 }
 
