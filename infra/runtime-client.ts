@@ -155,9 +155,12 @@ function cpuMsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   if (process.argv.includes('--with-packages')) await installDebianPackages(Object.values(tools))
   const { isThere, text } = await build()
   process.stdout.write(`${text}\n`)
   process.exitCode = isThere ? 0 : 1
 }
+
+// Without awaiting it: Serverless loads its plugin, and with it this module, by require().
+if (import.meta.main) void main()
