@@ -3,6 +3,7 @@
 import { Cluster } from '../../lib/connectors/kafka/cluster.ts'
 import type { Api, ApiName } from '../../lib/connectors/kafka/messages.ts'
 import { addressText, parseAddresses } from '../../lib/connectors/kafka/socket.ts'
+import type { Reader } from '../../lib/connectors/kafka/wire.ts'
 
 interface Place {
   readonly topic: string
@@ -76,20 +77,9 @@ const alterPartitionReassignments: Api<Place & { readonly replicas: readonly num
       .noTags(),
   decode(reader) {
     reader.int32()
-    const codes = [reader.int16()]
+    const code = reader.int16()
     reader.string()
-    reader.array(() => {
-      reader.string()
-      reader.array(() => {
-        reader.int32()
-        codes.push(reader.int16())
-        reader.string()
-        reader.tags()
-      })
-      reader.tags()
-    })
-    reader.tags()
-    return { codes }
+    return { codes: [code, ...partitionCodes(reader)] }
   },
 }
 
@@ -116,18 +106,24 @@ const electLeaders: Api<Place, Codes> = {
       .noTags(),
   decode(reader) {
     reader.int32()
-    const codes = [reader.int16()]
+    const code = reader.int16()
+    return { codes: [code, ...partitionCodes(reader)] }
+  },
+}
+
+/** The end of both answers: `[topic: string, [partition: int32, error_code: int16, error_message: string]]`. */
+function partitionCodes(reader: Reader): readonly number[] {
+  const codes: number[] = []
+  reader.array(() => {
+    reader.string()
     reader.array(() => {
+      reader.int32()
+      codes.push(reader.int16())
       reader.string()
-      reader.array(() => {
-        reader.int32()
-        codes.push(reader.int16())
-        reader.string()
-        reader.tags()
-      })
       reader.tags()
     })
     reader.tags()
-    return { codes }
-  },
+  })
+  reader.tags()
+  return codes
 }

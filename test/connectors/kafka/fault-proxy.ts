@@ -1,5 +1,6 @@
 // A proxy between producer and broker that sees each request and may hold it, lose it, or lose its answer: what networks and freezes do.
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { apiKeyOf, startFrameProxy } from './frame-proxy.ts'
 
 export interface Frame {
   readonly apiKey: number
@@ -32,51 +33,29 @@ const names: Readonly<Record<number, string>> = {
   36: 'SaslAuthenticate',
 }
 
-export async function startFaultProxy(broker: string, decide: (frame: Frame) => Fate): Promise<FaultProxy> {
-  const [host, port] = broker.split(':') as [string, string]
-  const sockets = new Set<Socket>()
+export function startFaultProxy(broker: string, decide: (frame: Frame) => Fate): Promise<FaultProxy> {
   let number = 0
-  const server = createServer(client => {
-    const upstream = connect(Number(port), host)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
-    let losesNext = false
-    upstream.on('data', chunk => {
-      if (losesNext) client.destroy()
-      else client.write(chunk)
-    })
-    let bytes = Buffer.alloc(0)
-    let turn = Promise.resolve()
-    client.on('data', chunk => {
-      bytes = Buffer.concat([bytes, chunk as Buffer])
-      while (bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0)) {
-        const frame = bytes.subarray(0, 4 + bytes.readInt32BE(0))
-        bytes = bytes.subarray(frame.length)
-        const apiKey = frame.readInt16BE(4)
-        turn = turn.then(async () => {
-          const fate = decide({ apiKey, api: names[apiKey] ?? String(apiKey), number: ++number })
-          if (fate instanceof Promise) await fate
-          if (fate === 'lose') client.destroy()
-          if (fate === 'lose answer') losesNext = true
-          if (!upstream.destroyed && fate !== 'lose') upstream.write(frame)
-        })
+  return startFrameProxy(
+    () => broker,
+    passage => {
+      let losesNext = false
+      let turn = Promise.resolve()
+      return {
+        request(frame) {
+          const apiKey = apiKeyOf(frame)
+          turn = turn.then(async () => {
+            const fate = decide({ apiKey, api: names[apiKey] ?? String(apiKey), number: ++number })
+            if (fate instanceof Promise) await fate
+            if (fate === 'lose') passage.cut(0)
+            if (fate === 'lose answer') losesNext = true
+            if (!passage.isCut()) passage.toBroker(frame)
+          })
+        },
+        answer(frame) {
+          if (losesNext) passage.cut(0)
+          else passage.toClient(frame)
+        },
       }
-    })
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const own = (server.address() as { port: number }).port
-  return {
-    openSocket: () => connect({ port: own, host: '127.0.0.1', noDelay: true }),
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
     },
-  }
+  )
 }

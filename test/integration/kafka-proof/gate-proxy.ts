@@ -1,7 +1,8 @@
 // A proxy between one client and its broker that keeps single requests back for as long as a test wants, while others overtake them; where told,
 // the client loses its connection meanwhile, and the request arrives when nobody waits for it any more.
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { commitCalls } from '../../../lib/emulator/fault-points.ts'
+import { apiKeyOf, correlationOf, correlationOfAnswer, startFrameProxy } from '../../connectors/kafka/frame-proxy.ts'
 
 export interface Gate {
   /** The first request of this kind is kept back. */
@@ -23,44 +24,31 @@ interface Keeper extends Gate {
 }
 
 export async function startGateProxy(broker: string): Promise<GateProxy> {
-  const [host, port] = broker.split(':') as [string, string]
-  const sockets = new Set<Socket>()
   const keepers = new Set<Keeper>()
-  const server = createServer(client => {
-    const upstream = connect({ port: Number(port), host, noDelay: true })
-    const waiting = new Map<number, () => void>()
-    let isCut = false
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        if (!isCut) upstream.destroy()
-      })
-    }
-    framesOf(client, frame => {
-      const api = commitCalls[frame.readInt16BE(4)]
-      const keeper = [...keepers].find(one => one.api === api)
-      if (keeper === undefined) return void upstream.write(frame)
-      keepers.delete(keeper)
-      waiting.set(frame.readInt32BE(8), keeper.answer)
-      if (keeper.cutsClient === true) {
-        isCut = true
-        client.destroy()
+  const { openSocket, close } = await startFrameProxy(
+    () => broker,
+    passage => {
+      const waiting = new Map<number, () => void>()
+      return {
+        request(frame) {
+          const api = commitCalls[apiKeyOf(frame)]
+          const keeper = [...keepers].find(one => one.api === api)
+          if (keeper === undefined) return passage.toBroker(frame)
+          keepers.delete(keeper)
+          waiting.set(correlationOf(frame), keeper.answer)
+          if (keeper.cutsClient === true) passage.cut()
+          keeper.reach()
+          void keeper.released.then(() => passage.toBroker(frame))
+        },
+        answer(frame) {
+          passage.toClient(frame)
+          waiting.get(correlationOfAnswer(frame))?.()
+        },
       }
-      keeper.reach()
-      void keeper.released.then(() => upstream.write(frame))
-    })
-    framesOf(upstream, frame => {
-      if (!isCut) client.write(frame)
-      waiting.get(frame.readInt32BE(4))?.()
-    })
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const own = (server.address() as { port: number }).port
+    },
+  )
   return {
-    openSocket: () => connect({ port: own, host: '127.0.0.1', noDelay: true }),
+    openSocket,
     keep(gate) {
       const reached = Promise.withResolvers<void>()
       const released = Promise.withResolvers<void>()
@@ -68,22 +56,6 @@ export async function startGateProxy(broker: string): Promise<GateProxy> {
       keepers.add({ ...gate, reach: reached.resolve, released: released.promise, answer: answered.resolve })
       return { reached: reached.promise, release: released.resolve, answered: answered.promise }
     },
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
-    },
+    close,
   }
-}
-
-/** Requests and answers alike: four bytes of length, then so many. */
-function framesOf(socket: Socket, take: (frame: Buffer) => void): void {
-  let bytes = Buffer.alloc(0)
-  socket.on('data', chunk => {
-    bytes = Buffer.concat([bytes, chunk as Buffer])
-    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0)) {
-      const frame = bytes.subarray(0, 4 + bytes.readInt32BE(0))
-      bytes = bytes.subarray(frame.length)
-      take(frame)
-    }
-  })
 }
