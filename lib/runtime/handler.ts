@@ -219,9 +219,10 @@ async function decideOnce(
       case 'fetch': {
         const share = shareOf(deadline, stagesLeft--)
         await enrich(columns, plan.lookups, step.lookups, stores, share, lookups.memory, world.metrics)
-        await attempt?.opened(step.lookups, partition =>
-          (plan.delivery === 'exactly-once' ? commit : state!).readPosition(partition, deadline),
-        )
+        await attempt?.opened(step.lookups, {
+          position: partition => (plan.delivery === 'exactly-once' ? commit : state!).readPosition(partition, deadline),
+          readAgain: again => enrich(columns, plan.lookups, again, lookups.stores, share, undefined, world.metrics),
+        })
         break
       }
       case 'settle':

@@ -56,6 +56,14 @@ export const mutants = {
 
 export type MutantName = keyof typeof mutants
 
+/** "The store has lost writes" would stop whoever has got its lock and its position in another order. */
+const withoutGuard: Mutant = {
+  file: 'runtime/state/claims.ts',
+  replace: [
+    ['if (position === undefined || position === 0n || (last', 'if (true || position === undefined || position === 0n || (last'],
+  ],
+}
+
 /** Of state: the wrong variants of state.md, section 7. */
 export const stateMutants = {
   'what an attempt touched that did not commit is left alone': {
@@ -64,7 +72,7 @@ export const stateMutants = {
   },
   'the value before is the one that was written last': {
     file: 'runtime/state/attempt.ts',
-    replace: [['return at < this.#positions.get(tp)! ? head : base', 'return head']],
+    replace: [['return at < position ? head : base', 'return position < 0n ? base : head']],
   },
   'a failed attempt keeps what it knows': {
     file: 'runtime/ownership.ts',
@@ -78,9 +86,61 @@ export const stateMutants = {
     file: 'connectors/state-memory.ts',
     replace: [["if (held?.token !== token) return { kind: 'stale' }", '']],
   },
+  'the fence comes before the claim of the lock': {
+    file: 'runtime/ownership.ts',
+    replace: [
+      [
+        '        await locks.claim(partition, deadline)',
+        '        await sessions.claim(partition, deadline)\n        await locks.claim(partition, deadline)',
+      ],
+    ],
+    and: withoutGuard,
+  },
+  'a batch that changes nothing is not written': {
+    file: 'runtime/state/attempt.ts',
+    replace: [
+      [
+        'this.#writes = open.map(p => this.#writeOf(p, asks[p]!))',
+        `const all = open.map(p => this.#writeOf(p, asks[p]!))
+    const isIdle = (one: StateWrite) => one.items.length + one.caps.length === 0
+    for (const [w, p] of open.entries()) if (isIdle(all[w]!)) byPartition[p] = { kind: 'written', answers: [] }
+    for (let w = open.length - 1; w >= 0; w--) if (isIdle(all[w]!)) open.splice(w, 1)
+    this.#writes = all.filter(one => !isIdle(one))`,
+      ],
+    ],
+    and: withoutGuard,
+  },
 } as const satisfies Record<string, Mutant>
 
 export type StateMutantName = keyof typeof stateMutants
+
+/** Of keys that several partitions use. */
+export const movesMutants = {
+  'a key is taken over before it is committed': {
+    file: 'runtime/state/attempt.ts',
+    replace: [
+      [
+        "if (at >= this.#othersPositions.get(tp!)!) return { kind: 'moved', key }",
+        "if (at < -1n) return { kind: 'moved', key: tp! + key }",
+      ],
+    ],
+  },
+  'a key is taken over without compare-and-set': {
+    file: 'connectors/state-memory.ts',
+    replace: [
+      ['if (itemProblem(items.get(item.key), item, tp))', 'if (itemProblem(items.get(item.key), item, tp) && tp === undefined)'],
+    ],
+  },
+  'what another partition wrote is judged by a position that a warm container knows': {
+    file: 'runtime/state/attempt.ts',
+    replace: [
+      ['const position = this.#isOthers(chain) ?', 'const position = this.#isOthers(chain) && !this.#ids.includes(tp) ?'],
+      ['this.#positions[chain.partition]!\n', 'this.#positions[this.#ids.indexOf(tp)]!\n'],
+    ],
+  },
+} as const satisfies Record<string, Mutant>
+
+export type MovesMutantName = keyof typeof movesMutants
 
 /** The module simulate.ts over mutated production code. */
 export function simulationOf(mutant: Mutant): Promise<typeof import('./simulate.ts')> {

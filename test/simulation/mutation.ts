@@ -10,6 +10,8 @@ export interface Mutant {
   /** Below lib/. */
   readonly file: string
   readonly replace: readonly (readonly [right: string, wrong: string])[]
+  /** Where a guard elsewhere would notice the mistake before anything is wrong. */
+  readonly and?: Mutant
 }
 
 /** A module as it is with the mutant below it. */
@@ -17,7 +19,8 @@ export async function mutated<Module>(entryPoint: string, mutant: Mutant): Promi
   const folder = mkdtempSync(join(tmpdir(), 'sluice-mutant-'))
   try {
     const outfile = join(folder, 'mutant.mjs')
-    let hitCount = 0
+    const all = allOf(mutant)
+    const hit = new Set<Mutant>()
     await build({
       entryPoints: [entryPoint],
       outfile,
@@ -32,18 +35,23 @@ export async function mutated<Module>(entryPoint: string, mutant: Mutant): Promi
           name: 'mutant',
           setup: ({ onLoad }) =>
             onLoad({ filter: /\/lib\/.*\.ts$/ }, ({ path }) => {
-              if (!path.endsWith(`/lib/${mutant.file}`)) return undefined
-              hitCount++
-              return { contents: mutate(path, mutant), loader: 'ts' }
+              const one = all.find(({ file }) => path.endsWith(`/lib/${file}`))
+              if (one === undefined) return undefined
+              hit.add(one)
+              return { contents: mutate(path, one), loader: 'ts' }
             }),
         },
       ],
     })
-    if (hitCount === 0) throw new Error(`${entryPoint} does not use lib/${mutant.file}`)
+    for (const one of all) if (!hit.has(one)) throw new Error(`${entryPoint} does not use lib/${one.file}`)
     return await import(pathToFileURL(outfile).href)
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+function allOf(mutant: Mutant): readonly Mutant[] {
+  return mutant.and === undefined ? [mutant] : [mutant, ...allOf(mutant.and)]
 }
 
 function mutate(path: string, { file, replace }: Mutant): string {

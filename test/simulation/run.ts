@@ -5,7 +5,8 @@ import { type SceneName, sceneNames, simulate } from './simulate.ts'
 
 const usage = `npm run simulate -- [--seeds N] [--from S]   N seeds (default 5000), beginning with S (default 1)
 npm run simulate -- --seed S                 one seed again, with each call and what became of it
-  --scene letters|state                      outputs alone, or records that leave something for later ones (default: both)
+  --scene letters|state|moves                outputs alone; records that leave something for later ones; for those of other
+                                             partitions (default: each)
 
 Example: npm run simulate -- --seeds 200 --scene state`
 

@@ -10,18 +10,18 @@ import { visits, visitsEvent } from '../runtime/plan-fixture.ts'
 import { SimulatedBroker } from './broker.ts'
 import { idOf, judge, type Seen, type Verdict } from './checkers.ts'
 import { type Caller, CallLost, type Fate, Schedule } from './schedule.ts'
-import { drawStateScene } from './state.ts'
+import { drawMovesScene, drawStateScene } from './state.ts'
 import { drawWorkload, type Workload } from './workload.ts'
 
 export interface SimulationOptions {
   readonly seed: number
-  /** Default `letters`: outputs alone; `state`: records leave something for later ones, too. */
+  /** Default `letters`: outputs alone; `state`: records leave something for later ones, too; `moves`: also for those of other partitions. */
   readonly scene?: SceneName
   /** No faults but this: one call, counted from 1, does not arrive, or its answer does not. */
   readonly failCall?: { readonly number: number; readonly fate: Exclude<Fate, 'well'> }
 }
 
-export const sceneNames = ['letters', 'state'] as const
+export const sceneNames = ['letters', 'state', 'moves'] as const
 export type SceneName = (typeof sceneNames)[number]
 
 /** What is played: a scenario, its records, its stores, and how what came out is judged. */
@@ -87,8 +87,7 @@ interface Invocation {
 
 /** Plays one seed to its end. */
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
-  const draw = options.scene === 'state' ? drawStateScene : drawLetters
-  const scene = draw(seededRandom(options.seed * 3 + 1))
+  const scene = draws[options.scene ?? 'letters'](seededRandom(options.seed * 3 + 1))
   const faultRandom = seededRandom(options.seed * 3 + 2)
   const profile = options.failCall === undefined ? drawProfile(faultRandom) : noFaults
   const faults = new Map<string, number>()
@@ -118,6 +117,12 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     callCount: schedule.callCount,
     trace: schedule.trace,
   }
+}
+
+const draws: Readonly<Record<SceneName, (random: () => number) => Scene>> = {
+  letters: drawLetters,
+  state: drawStateScene,
+  moves: drawMovesScene,
 }
 
 function drawLetters(random: () => number): Scene {

@@ -13,9 +13,11 @@ import type { Workload } from './workload.ts'
 const limit = 3
 const peopleCount = 3
 const groupCount = 3
+/** Between the numbers of two partitions' records. */
+const farApart = 1000
 
 const scenarioText = `scenario: letters
-description: At most ${limit} letters for each group, not for visits that follow each other at once.
+description: At most ${limit} letters for each group, not for a visit that follows the one before at once.
 source:
   topic: app.visits
   event: { id: string, group: string, n: int }
@@ -34,7 +36,7 @@ state:
     limit: ${limit}
 filter:
   adult: customer.age >= 18
-  pause: (!has(visit.last)) || event.n - visit.last > 1
+  pause: (!has(visit.last)) || event.n - visit.last != 1
 sinks:
   letter:
     topic: letters
@@ -51,33 +53,42 @@ sinks:
     when: (!adult) || (!pause)
     topic: letters
     key: event.id
-    value: { n: event.n }
+    value: { n: event.n, last: visit.?last, count: visit.?count }
 `
 
 const letters = interpretedPlan(plan(scenario()))
 
-export function drawStateScene(random: () => number): Scene {
+/** Keys of one partition each, as they should be. */
+export const drawStateScene = (random: () => number): Scene => drawScene(random, { keysMove: false })
+
+/** Each key in all partitions: each record takes over what another one of them has left. */
+export const drawMovesScene = (random: () => number): Scene => drawScene(random, { keysMove: true })
+
+function drawScene(random: () => number, { keysMove }: { readonly keysMove: boolean }): Scene {
   const below = (limit: number) => Math.floor(random() * limit)
   const expected = new Set<string>()
-  const partitions: Workload['partitions'] = Array.from({ length: 1 + below(3) }, (_, partition) => {
-    let offset = below(100)
-    return Array.from({ length: 5 + below(20) }, () => {
-      offset += random() < 0.8 ? 1 : 1 + below(5)
-      const record = {
-        topic: 'app.visits',
-        partition,
-        offset,
-        timestamp: 1_763_900_000_000 + offset,
-        timestampType: 'CREATE_TIME' as const,
-      }
-      // A key belongs in one partition, a group does not.
-      const id = `${partition}-${below(peopleCount)}`
-      if (random() < 0.05) return { ...record, key: base64(id) }
-      expected.add(`app.visits/${partition}/${offset}`)
-      const value = JSON.stringify({ id, group: `g-${below(groupCount)}`, n: offset })
-      return { ...record, key: base64(id), value: base64(value) }
-    })
-  })
+  const partitions: Workload['partitions'] = Array.from(
+    { length: (keysMove ? 2 : 1) + below(keysMove ? 2 : 3) },
+    (_, partition) => {
+      let offset = below(100)
+      return Array.from({ length: 5 + below(20) }, () => {
+        offset += random() < 0.8 ? 1 : 1 + below(5)
+        const record = {
+          topic: 'app.visits',
+          partition,
+          offset,
+          timestamp: 1_763_900_000_000 + offset,
+          timestampType: 'CREATE_TIME' as const,
+        }
+        // Groups are shared by all partitions.
+        const id = `${keysMove ? 'all' : partition}-${below(peopleCount)}`
+        if (random() < 0.05) return { ...record, key: base64(id) }
+        expected.add(`app.visits/${partition}/${offset}`)
+        const value = JSON.stringify({ id, group: `g-${below(groupCount)}`, n: partition * farApart + offset })
+        return { ...record, key: base64(id), value: base64(value) }
+      })
+    },
+  )
   const groups = new Map(
     partitions.flatMap((records, partition) =>
       records.flatMap(({ offset, value }) =>
@@ -101,7 +112,7 @@ export function drawStateScene(random: () => number): Scene {
       reordered: reordered(seen),
       uncommittedVisible: uncommittedVisible(seen),
       wrong: seen.filter(({ record }) => !expected.has(sourceOf(record))).map(({ record }) => idOf(record)),
-      wrongState: [...wrongMemories(seen), ...wrongPlaces(seen, groups), ...leakedPlaces(seen, store.caps)],
+      wrongState: [...wrongMemories(seen, keysMove), ...wrongPlaces(seen, groups), ...leakedPlaces(seen, store.caps)],
     }),
   }
 }
@@ -150,6 +161,7 @@ interface Shown {
 }
 
 const shownBy = ({ value }: OutputRecord): Shown => JSON.parse(Buffer.from(value!).toString()) as Shown
+const keyOf = ({ key }: OutputRecord): string => Buffer.from(key!).toString()
 const sinkOf = (record: OutputRecord): string => idOf(record).split('/')[4]!
 const sourceOf = (record: OutputRecord): string => idOf(record).split('/').slice(1, 4).join('/')
 const offsetOf = (record: OutputRecord): number => Number(idOf(record).split('/')[3])
@@ -160,23 +172,43 @@ function twice(seen: readonly Seen[]): readonly string[] {
   return seen.map(({ record }) => sourceOf(record)).filter(id => once.has(id) || !once.add(id))
 }
 
-/** Each record that counts shows what the one before it left. */
-function wrongMemories(seen: readonly Seen[]): readonly string[] {
-  const chains = new Map<string, OutputRecord[]>()
-  for (const { record } of seen) {
-    if (sinkOf(record) === 'skipped') continue
-    const id = Buffer.from(record.key!).toString()
-    chains.set(id, [...(chains.get(id) ?? []), record])
+/**
+ * Each record that counts follows one that counted before it, and no other follows the same: a chain of all. What others show is a link of it, no
+ * earlier one than their partition has seen, and the last one where no other partition uses the key.
+ */
+function wrongMemories(seen: readonly Seen[], keysMove: boolean): readonly string[] {
+  const records = seen.map(({ record }) => ({
+    record,
+    ...shownBy(record),
+    id: keyOf(record),
+    counts: sinkOf(record) !== 'skipped',
+  }))
+  const links = new Map<string, number>()
+  const linkOf = (id: string, n: number | undefined) => (n === undefined ? 0 : links.get(`${id} ${n}`))
+  for (const id of new Set(records.map(one => one.id))) {
+    const followers = new Map(records.flatMap(one => (one.id === id && one.counts ? [[one.last, one] as const] : [])))
+    for (let one = followers.get(undefined), link = 1; one !== undefined; one = followers.get(one.n), link++) {
+      if (linkOf(id, one.n) !== undefined) break
+      links.set(`${id} ${one.n}`, link)
+    }
   }
-  return [...chains.values()].flatMap(chain => {
-    const inOrder = chain.sort((a, b) => offsetOf(a) - offsetOf(b))
-    return inOrder.flatMap((record, position) => {
-      const { n, last, count } = shownBy(record)
-      const before = position === 0 ? undefined : shownBy(inOrder[position - 1]!).n
-      const isRight = last === before && (count ?? 0) === position && (last === undefined || n - last > 1)
-      return isRight ? [] : [`${idOf(record)} shows ${last}, ${count} times; ${before} came before, ${position} times`]
+  const reached = new Map<string, number>()
+  return records
+    .sort((a, b) => offsetOf(a.record) - offsetOf(b.record))
+    .flatMap(({ record, id, n, last, count, counts }) => {
+      const sequence = `${sourceOf(record).split('/')[1]} ${id}`
+      const before = reached.get(sequence) ?? 0
+      const shown = linkOf(id, last)
+      const own = counts ? linkOf(id, n) : shown
+      if (own !== undefined) reached.set(sequence, own)
+      const isRight =
+        shown !== undefined &&
+        own !== undefined &&
+        (keysMove ? shown >= before : shown === before) &&
+        (count ?? 0) === shown &&
+        (!counts || last === undefined || n - last !== 1)
+      return isRight ? [] : [`${idOf(record)} shows ${last}, ${count} times; its partition has seen ${before}`]
     })
-  })
 }
 
 /** Never more than the limit, and no number twice. */

@@ -24,6 +24,13 @@ export interface StatePartition {
   readonly todo: readonly SourceRecord[]
 }
 
+/** What other partitions have written. */
+export interface OtherPartitions {
+  readonly position: (partition: TopicPartition) => Promise<bigint | undefined>
+  /** Fills the columns of these look-ups once more. */
+  readonly readAgain: (lookups: readonly number[]) => Promise<void>
+}
+
 /**
  * Records whose part in the state another attempt at this batch has found out: a Failure for one that is a dead letter for a reason that is
  * known late, and leaves nothing; `leaves` for one that seemed to fail, and is dropped by a later filter.
@@ -35,16 +42,19 @@ export class StateAttempt {
   readonly #claims: StateClaims
   readonly #columns: Columns
   readonly #partitions: readonly StatePartition[]
+  readonly #ids: readonly string[]
   /** By record index. */
   readonly #partitionOf: Int32Array
   readonly #corrections: Corrections
   /** By entry: its keys in this batch. */
-  readonly #chains: readonly Chain[][]
+  readonly #chains: Chain[][]
   /** By entry and record: the key's chain; undefined where the record has none. */
   readonly #chainOf: readonly (Chain | undefined)[][]
   /** By entry and record: whether it was taken to leave something. */
   readonly #assumed: readonly Uint8Array[]
-  readonly #positions = new Map<string, bigint>()
+  readonly #positions: readonly bigint[]
+  /** Of partitions whose items this attempt has met: read by it, since what a warm container knows of them may be long ago. */
+  readonly #othersPositions = new Map<string, bigint>()
   /** By partition, once written. */
   #outcomes: readonly (StateOutcome | undefined)[] = []
   #writes: readonly StateWrite[] = []
@@ -53,6 +63,7 @@ export class StateAttempt {
     this.#claims = claims
     this.#columns = columns
     this.#partitions = partitions
+    this.#ids = partitions.map(({ partition }) => idOf(partition))
     this.#corrections = corrections
     this.#partitionOf = new Int32Array(columns.recordCount)
     let first = 0
@@ -63,45 +74,56 @@ export class StateAttempt {
     this.#chains = claims.plan.state.remember.map(() => [])
     this.#chainOf = claims.plan.state.remember.map(() => new Array(columns.recordCount).fill(undefined))
     this.#assumed = claims.plan.state.remember.map(() => new Uint8Array(columns.recordCount))
-    for (const one of partitions) this.#positions.set(idOf(one.partition), one.position ?? one.firstOffset)
+    this.#positions = partitions.map(({ position, firstOffset }) => position ?? firstOffset)
   }
 
   /** After a fetch: the first record of each key sees what is stored; those after it wait until the first has been judged. */
-  async opened(
-    lookups: readonly number[],
-    readPosition: (partition: TopicPartition) => Promise<bigint | undefined>,
-  ): Promise<void> {
-    const columns = this.#columns
-    for (const [e, { lookup, decode }] of this.#claims.plan.state.remember.entries()) {
+  async opened(lookups: readonly number[], others: OtherPartitions): Promise<void> {
+    const { remember } = this.#claims.plan.state
+    let open = [...remember.keys()].filter(e => lookups.includes(remember[e]!.lookup))
+    while (open.length > 0) {
+      for (const e of open) this.#gather(e)
+      // What another partition wrote counts up to its position, which must be older than what is read: a head that was there while it was not
+      // committed may have been replaced by the time its offset is.
+      open = await this.#readPositions(open, others)
+      if (open.length > 0) await others.readAgain(open.map(e => remember[e]!.lookup))
+    }
+    for (const [e, { lookup, decode }] of remember.entries()) {
       if (!lookups.includes(lookup)) continue
-      const stored = columns.lookups[lookup] as (StoredItem | Failure | null | undefined)[]
-      const { before } = columns.remembered[e]!
-      const chains = this.#chains[e]!
-      const chainOf = this.#chainOf[e]!
-      // All records of a key have the same item. A key belongs in one partition; where two of a batch use it, each goes by its own.
-      const byItem = this.#partitions.map(() => new Map<StoredItem, Chain>())
-      for (let i = 0; i < columns.recordCount; i++) {
-        const item = stored[i]
-        if (item === undefined) continue
-        if (item === null) before[i] = decode(null, '')
-        else if (item instanceof Failure) before[i] = item
-        else {
-          const partition = this.#partitionOf[i]!
-          let chain = byItem[partition]!.get(item)
-          if (chain === undefined) {
-            chain = { item, partition, first: i, value: undefined, left: undefined, text: undefined }
-            byItem[partition]!.set(item, chain)
-            chains.push(chain)
-          }
-          chainOf[i] = chain
-        }
-      }
-      await this.#readPositions(chains, readPosition)
-      for (const chain of chains) {
-        chain.value = decode(this.#textOf(chain.item), chain.item.key)
+      const { before } = this.#columns.remembered[e]!
+      for (const chain of this.#chains[e]!) {
+        chain.value = decode(this.#textOf(chain), chain.item.key)
         before[chain.first] = chain.value
       }
     }
+  }
+
+  #gather(e: number): void {
+    const columns = this.#columns
+    const { lookup, decode } = this.#claims.plan.state.remember[e]!
+    const stored = columns.lookups[lookup] as (StoredItem | Failure | null | undefined)[]
+    const { before } = columns.remembered[e]!
+    const chains: Chain[] = []
+    const chainOf = this.#chainOf[e]!.fill(undefined)
+    // All records of a key have the same item. A key belongs in one partition; where two of a batch use it, each goes by its own.
+    const byItem = this.#partitions.map(() => new Map<StoredItem, Chain>())
+    for (let i = 0; i < columns.recordCount; i++) {
+      const item = stored[i]
+      if (item === undefined) continue
+      if (item === null) before[i] = decode(null, '')
+      else if (item instanceof Failure) before[i] = item
+      else {
+        const partition = this.#partitionOf[i]!
+        let chain = byItem[partition]!.get(item)
+        if (chain === undefined) {
+          chain = { item, partition, first: i, value: undefined, left: undefined, text: undefined }
+          byItem[partition]!.set(item, chain)
+          chains.push(chain)
+        }
+        chainOf[i] = chain
+      }
+    }
+    this.#chains[e] = chains
   }
 
   /** Judges the records in order, each with what those before it left. */
@@ -172,11 +194,11 @@ export class StateAttempt {
    * comes again: where both are in one batch, the other one has to get on.
    */
   #refusalOf(p: number): StateOutcome | undefined {
-    const own = idOf(this.#partitions[p]!.partition)
     for (const chains of this.#chains) {
-      for (const { partition, item, left } of chains) {
-        if (partition !== p || left === undefined || item.tp === undefined || item.tp === own) continue
-        if (item.at >= this.#positions.get(item.tp)!) return { kind: 'moved', key: item.key }
+      for (const chain of chains) {
+        if (chain.partition !== p || chain.left === undefined || !this.#isOthers(chain)) continue
+        const { key, at, tp } = chain.item
+        if (at >= this.#othersPositions.get(tp!)!) return { kind: 'moved', key }
       }
     }
     return undefined
@@ -221,26 +243,34 @@ export class StateAttempt {
     return counts
   }
 
-  async #readPositions(
-    chains: readonly Chain[],
-    readPosition: (partition: TopicPartition) => Promise<bigint | undefined>,
-  ): Promise<void> {
-    const foreign = new Set<string>()
-    for (const { item } of chains) if (item.tp !== undefined && !this.#positions.has(item.tp)) foreign.add(item.tp)
-    if (foreign.size === 0) return
+  /** Gives the entries that have items of partitions whose position was not known before. */
+  async #readPositions(entries: readonly number[], { position }: OtherPartitions): Promise<number[]> {
+    const unknown = new Set<string>()
+    const met = entries.filter(e => {
+      const ofOthers = this.#chains[e]!.filter(chain => this.#isOthers(chain) && !this.#othersPositions.has(chain.item.tp!))
+      for (const { item } of ofOthers) unknown.add(item.tp!)
+      return ofOthers.length > 0
+    })
     await Promise.all(
-      [...foreign].map(async tp => {
+      [...unknown].map(async tp => {
         const slash = tp.lastIndexOf('/')
-        const position = await readPosition({ topic: tp.slice(0, slash), partition: Number(tp.slice(slash + 1)) })
-        this.#positions.set(tp, position ?? 0n)
+        const found = await position({ topic: tp.slice(0, slash), partition: Number(tp.slice(slash + 1)) })
+        this.#othersPositions.set(tp, found ?? 0n)
       }),
     )
+    return met
+  }
+
+  #isOthers({ item: { tp }, partition }: Chain): boolean {
+    return tp !== undefined && tp !== this.#ids[partition]
   }
 
   /** The value that counts. */
-  #textOf({ base, head, at, tp }: StoredItem): string | null {
+  #textOf(chain: Chain): string | null {
+    const { base, head, at, tp } = chain.item
     if (tp === undefined) return null
-    return at < this.#positions.get(tp)! ? head : base
+    const position = this.#isOthers(chain) ? this.#othersPositions.get(tp)! : this.#positions[chain.partition]!
+    return at < position ? head : base
   }
 
   #leaves(i: number): boolean {
@@ -319,20 +349,19 @@ export class StateAttempt {
   #writeOf(p: number, asks: readonly Ask[]): StateWrite {
     const { plan } = this.#claims
     const { partition, nextOffset } = this.#partitions[p]!
-    const position = this.#positions.get(idOf(partition))!
+    const position = this.#positions[p]!
     const held = this.#claims.held(partition)
     const last = nextOffset - 1n
     const changed: StateWrite['items'][number][] = []
-    const id = idOf(partition)
     for (const [e, { encode }] of plan.state.remember.entries()) {
       for (const chain of this.#chains[e]!) {
         if (chain.left === undefined || chain.partition !== p) continue
         const { item, left, text = encode(left) } = chain
         const { key, at, tp } = item
-        const change = { key, base: this.#textOf(item), head: text, at: last }
+        const change = { key, base: this.#textOf(chain), head: text, at: last }
         // An earlier write of this batch may have taken it over already.
-        const isTakenOver = tp !== undefined && tp !== id && !held.leftovers().has(key)
-        changed.push(isTakenOver ? { ...change, expected: { at, tp } } : change)
+        const isTakenOver = this.#isOthers(chain) && !held.leftovers().has(key)
+        changed.push(isTakenOver ? { ...change, expected: { at, tp: tp! } } : change)
       }
     }
     const changedKeys = changed.map(({ key }) => key)
