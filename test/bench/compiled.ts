@@ -29,7 +29,9 @@ export async function loadStages(file: string): Promise<CompiledStages> {
       contents: `export { default as plan } from ${JSON.stringify(resolve(file))}
 export { createColumns } from './plan/columns.ts'
 export { decode, readEvent } from './runtime/decode.ts'
-export { enrich } from './runtime/enrich.ts'`,
+export { enrich } from './runtime/enrich.ts'
+import { keepBatchesYoung } from './runtime/heap.ts'
+keepBatchesYoung()`,
       resolveDir: resolve('lib'),
     },
     bundle: true,
