@@ -12,6 +12,7 @@ import { type Emission, emit } from './emit.ts'
 import { enrich } from './enrich.ts'
 import { runtimeError } from './errors.ts'
 import type { KafkaBatchResponse, KafkaEvent } from './event.ts'
+import { keepBatchesYoung } from './heap.ts'
 import { fencedRounds, Ownership, type Share } from './ownership.ts'
 import {
   type Deadline,
@@ -63,6 +64,7 @@ export interface Log {
 }
 
 export function createHandler(scenarioPlan: Plan, world: World) {
+  keepBatchesYoung()
   const keys = stateKeys(scenarioPlan)
   const { plan } = keys
   const commit = new Commit(world.kafka, plan)
