@@ -39,7 +39,7 @@ export const rules: readonly Rule[] = [
   })),
   {
     from: 'lib/connectors/',
-    may: ['lib/runtime/ports.ts', 'lib/runtime/errors.ts', 'lib/runtime/breaker.ts', 'lib/plan/plan.ts'],
+    may: ['lib/runtime/ports.ts', 'lib/runtime/errors.ts', 'lib/runtime/breaker.ts', 'lib/plan/plan.ts', 'lib/plan/identity.ts'],
   },
   { from: 'lib/emulator/', may: ['lib/runtime/event.ts'] },
   { from: 'lib/cli/', may: 'everything' },

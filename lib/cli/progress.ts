@@ -4,7 +4,7 @@ import { type Administration, openAdministration } from '../connectors/kafka/adm
 import { createKafka, defaultProgressTopic, type KafkaConfig, progressPartitions } from '../connectors/kafka/producer.ts'
 import { securityFrom } from '../connectors/kafka/security.ts'
 import { deployedPlan } from '../connectors/world-settings.ts'
-import { groupOf } from '../runtime/commit.ts'
+import { groupOf } from '../plan/identity.ts'
 import { type Deadline, Fenced, RetryableError, type TransactionPort } from '../runtime/ports.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadInterpreted } from './compiled.ts'

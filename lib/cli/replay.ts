@@ -7,8 +7,8 @@ import { realWorld } from '../connectors/world.ts'
 import { deadLetterTopicOf, deployedPlan } from '../connectors/world-settings.ts'
 import type { ConsumedRecord } from '../emulator/event.ts'
 import { deadLetterReasons } from '../plan/failure.ts'
+import { groupOf, identityOf, isOfFamily } from '../plan/identity.ts'
 import type { Plan } from '../plan/plan.ts'
-import { groupOf } from '../runtime/commit.ts'
 import { type Deadline, Fenced, RetryableError } from '../runtime/ports.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadInterpreted } from './compiled.ts'
@@ -170,9 +170,9 @@ interface Chosen {
 
 async function choose({ plan, topic, log, selection }: Task): Promise<Chosen> {
   const all = (await readDeadLetters(log, topic, () => within(600_000))).filter(({ scenario, ...letter }) => {
-    return scenario.startsWith(`${plan.scenario}.`) && fits(letter, selection)
+    return isOfFamily(scenario, plan) && fits(letter, selection)
   })
-  const own = all.filter(({ scenario }) => scenario === `${plan.scenario}.${plan.generation}`)
+  const own = all.filter(({ scenario }) => scenario === identityOf(plan))
   const found = new Set(own.map(({ source }) => coordinatesText(source)))
   return {
     open: own.filter(({ replayed }) => !replayed),

@@ -1,6 +1,7 @@
 // A function with its whole world in memory: for the first command, `sluice invoke`, `serverless invoke local` and the reference cases without
 // a broker. Look-ups come from a file of sample data, outputs go to a file or to whoever asks.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { identityOf } from '../plan/identity.ts'
 import type { Plan } from '../plan/plan.ts'
 import { createHandler, type Decided, type Log } from '../runtime/handler.ts'
 import type { LookupPort, MetricsPort, OutputRecord, StatePort, TransactionPort } from '../runtime/ports.ts'
@@ -27,7 +28,7 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
   const kafka = options.kafka ?? memoryLog()
   const store = memoryStore(options.lookups, options.failing)
   const state = plan.state && (options.state ?? memoryState())
-  const deadLetterTopic = options.deadLetterTopic ?? `sluice.${plan.scenario}.dead-letters`
+  const deadLetterTopic = options.deadLetterTopic ?? deadLetterTopicOf(plan, {})
   const handler = createHandler(plan, {
     kafka,
     // A port each, as in the real world: what one does not answer concerns no other, and calls hold one kind.
@@ -49,7 +50,7 @@ export function embed(plan: Plan, options: EmbeddedOptions) {
 /** Where a key has never been written, there is what its entry holds at first, as if it had been left long ago. */
 function holding(lookups: LookupPort, plan: Plan, held: EmbeddedOptions['held']): LookupPort {
   if (held === undefined || held.size === 0) return lookups
-  const prefix = `sluice:${plan.scenario}.${plan.generation}:`
+  const prefix = `sluice:${identityOf(plan)}:`
   return {
     ...lookups,
     lookupMany: async (requests, deadline) => {

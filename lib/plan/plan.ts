@@ -7,6 +7,8 @@ export interface Plan {
   /** Path of the scenario file relative to the project, for messages. */
   readonly file: string
   readonly generation: number
+  /** Of the deployment (identity.ts); its environment says it. */
+  readonly namespace?: string
   readonly delivery: 'exactly-once' | 'at-least-once'
   /** With a larger share of dead letters in a batch of ≥ 100 records nothing is emitted and the batch comes again. */
   readonly stopAbove: number

@@ -1,5 +1,6 @@
 // Exactly once, though the trigger is only at-least-once: our own progress, per input partition, in the transaction that carries the outputs.
 // The algorithm is event-source-mapping.md 4.2, its reasons 4.3; what a variant loses or doubles is in 4.4.
+import { groupOf } from '../plan/identity.ts'
 import type { Plan } from '../plan/plan.ts'
 import { runtimeError } from './errors.ts'
 import type { Deadline, OutputRecord, ProducerSession, TopicPartition, TransactionPort } from './ports.ts'
@@ -91,11 +92,6 @@ export class Commit {
   forget(partition: TopicPartition): void {
     this.#claims.delete(idOf(partition))
   }
-}
-
-/** Our group and the prefix of our transactional ids (commands.md, Names on the wire); never the mapping's group. */
-export function groupOf(plan: Plan): string {
-  return `sluice.${plan.scenario}.${plan.generation}`
 }
 
 function idOf(partition: TopicPartition): string {

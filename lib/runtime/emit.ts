@@ -1,5 +1,6 @@
 // From decided columns to output records. The same input gives the same bytes on every replay: no clock, no randomness, no map order.
 import { Failure } from '../plan/failure.ts'
+import { identityOf } from '../plan/identity.ts'
 import type { Columns, Header, Plan, SinkOutput, SourceRecord } from '../plan/plan.ts'
 import { redact, shownAt } from '../plan/redaction.ts'
 import type { OutputRecord } from './ports.ts'
@@ -101,7 +102,7 @@ function deadLetter(record: SourceRecord, failure: Failure, plan: Plan, options:
     'sluice-reason': failure.reason,
     'sluice-at': shownAt(failure, plan.redact ?? []),
     'sluice-coordinates': `${record.topic}-${record.partition}@${record.offset}`,
-    'sluice-scenario': `${plan.scenario}.${plan.generation}`,
+    'sluice-scenario': identityOf(plan),
     'sluice-message': message,
     ...(shown.paths.length > 0 && { 'sluice-redacted': shown.paths.join(',') }),
     'sluice-idempotency-key': idempotencyKey,
@@ -117,7 +118,7 @@ function deadLetter(record: SourceRecord, failure: Failure, plan: Plan, options:
 }
 
 function idempotencyKeyOf(plan: Plan, { topic, partition, offset }: SourceRecord, sink: string, index: number): string {
-  return `${plan.scenario}.${plan.generation}/${topic}/${partition}/${offset}/${sink}/${index}`
+  return `${identityOf(plan)}/${topic}/${partition}/${offset}/${sink}/${index}`
 }
 
 function toBytes(value: string | Uint8Array): Uint8Array {

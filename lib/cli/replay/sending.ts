@@ -3,8 +3,8 @@
 // fence, and what it has committed is marked before we read. So it may be killed, run twice or run twice at once.
 import type { KafkaPort } from '../../connectors/kafka/producer.ts'
 import { buildEvent, type ConsumedRecord } from '../../emulator/event.ts'
+import { groupOf } from '../../plan/identity.ts'
 import type { Plan } from '../../plan/plan.ts'
-import { groupOf } from '../../runtime/commit.ts'
 import { createHandler, type Decided, type World } from '../../runtime/handler.ts'
 import {
   type Deadline,

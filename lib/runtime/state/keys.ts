@@ -1,4 +1,6 @@
-// Under which keys state is stored: sluice:SCENARIO.GENERATION:ENTRY/KEY, those of shared caps sluice:shared/FILE:CAP/KEY (state.md, section 2).
+// Under which keys state is stored: sluice:SCENARIO.GENERATION:ENTRY/KEY, those of shared caps sluice:shared/FILE:CAP/KEY (state.md, section 2);
+// after sluice: the deployment's namespace, where it has one.
+import { identityOf } from '../../plan/identity.ts'
 import { keyProblem } from '../../plan/keys.ts'
 import type { CapPlan, LookupCommand, LookupPlan, Plan } from '../../plan/plan.ts'
 import type { LookupPort, LookupRequest, TopicPartition } from '../ports.ts'
@@ -55,11 +57,14 @@ function prefixing(port: LookupPort, prefixes: ReadonlyMap<LookupCommand, string
 /** What is stored under an entry's own key: for those who look from outside, too. */
 export const rememberKey = (plan: Plan, entry: string, key: string): string => `${prefixOf(plan)}${entry}/${key}`
 export const capKey = (plan: Plan, { name, sharedBy }: Pick<CapPlan, 'name' | 'sharedBy'>, key: string): string =>
-  `${sharedBy === undefined ? prefixOf(plan) : `sluice:shared/${sharedBy}:`}${name}/${key}`
+  `${sharedBy === undefined ? prefixOf(plan) : sharedPrefixOf(plan, sharedBy)}${name}/${key}`
 
 /** Whose state it is. */
-export const scopeOf = ({ scenario, generation }: Plan): string => `${scenario}.${generation}`
+export const scopeOf = (plan: Plan): string => identityOf(plan)
 const prefixOf = (plan: Plan): string => `sluice:${scopeOf(plan)}:`
+/** Shared by the scenarios of one deployment: a test must not use up the real caps. */
+const sharedPrefixOf = ({ namespace }: Plan, file: string): string =>
+  `sluice:${namespace === undefined ? '' : `${namespace}.`}shared/${file}:`
 /** A partition as stored items name it. */
 export const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
