@@ -10,6 +10,7 @@ import { type CheckedScenario, checkScenario } from '../scenario/check.ts'
 import type { Diagnostic } from '../scenario/diagnostics.ts'
 import { folderOf } from '../scenario/folder.ts'
 import type { Scenario } from '../scenario/scenario.ts'
+import { smallAwsClient } from './aws-client.ts'
 import { type KeyValueScheme, keyValueClients, type StateScheme, stateStores } from './key-value.ts'
 import { generateModule, type ModuleOptions, type RunTimePaths } from './module.ts'
 import { plan, storesOf } from './planning.ts'
@@ -81,12 +82,13 @@ export async function bundleScenario(file: string, options: BundleOptions): Prom
       js: "import { createRequire as sluiceRequire } from 'node:module'; const require = sluiceRequire(import.meta.url);",
     },
     mainFields: ['module', 'main'],
-    conditions: ['node', 'import'],
+    // Packages' own modules for bundlers first: of CommonJS nothing can be left out.
+    conditions: ['module', 'node', 'import'],
     legalComments: 'none',
     metafile: true,
     write: false,
     logLevel: 'silent',
-    plugins: [scenarioPlugin(options)],
+    plugins: [scenarioPlugin(options), smallAwsClient],
     ...(options.outfile !== undefined && { outfile: options.outfile }),
   })
   const [output] = result.outputFiles
