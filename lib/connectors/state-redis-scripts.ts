@@ -48,6 +48,8 @@ end
 
 const places = `
 local function big(text)
+  -- A limit may be computed, and come out below 0: then nothing fits, whatever it is.
+  if string.sub(text, 1, 1) == '-' then return -1, 0 end
   local n = #text
   if n <= 9 then return 0, tonumber(text) end
   return tonumber(string.sub(text, 1, n - 9)), tonumber(string.sub(text, n - 8))

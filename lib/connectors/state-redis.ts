@@ -101,6 +101,8 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       const [found] = await ask([{ text: encode('HGET', lockName(lock), 'pos'), key: lockName(lock) }], deadline)
       return typeof found === 'string' ? BigInt(found) : undefined
     },
+    // Without braces it is the scenario that is wrong, not the record: then the write refuses.
+    areApart: capKeys => isCluster === true && new Set(capKeys.map(slotOf)).size > 1 && capKeys.every(key => /\{.*\}/s.test(key)),
     async write(writes, deadline) {
       isCluster ??= await examine(deadline)
       if (isCluster || writes.some(({ items, asks }) => items.length + asks.length > largestScript))

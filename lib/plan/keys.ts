@@ -53,11 +53,26 @@ const maxKeyBytes = { redis: 8192, dynamodb: 8192, http: 262_144, state: 2048 } 
 
 /** Why a key cannot be sent; undefined if it can. */
 export function keyProblem(lookup: string, store: keyof typeof maxKeyBytes, key: string): Failure | undefined {
+  const problem = textProblem(key, maxKeyBytes[store])
+  return problem && refused(lookup, `its key ${problem.why}`, problem.reason)
+}
+
+/** Why a cap cannot be asked with this key (as it is stored) or member; undefined if it can. */
+export function capProblem(cap: string, part: 'key' | 'member', text: string): Failure | undefined {
+  const problem = textProblem(text, maxKeyBytes.state)
+  return (
+    problem && new Failure(problem.reason, `${part} of state ${cap}`, `cap "${cap}" was not asked: its ${part} ${problem.why}`)
+  )
+}
+
+function textProblem(
+  text: string,
+  mostBytes: number,
+): { readonly reason: 'lookup-invalid' | 'too-large'; readonly why: string } | undefined {
   // Half a surrogate pair has no UTF-8: two such keys would be one.
-  if (!key.isWellFormed()) return refused(lookup, 'its key is not well-formed Unicode')
-  const most = maxKeyBytes[store]
-  if (key.length > most / 3 && Buffer.byteLength(key) > most)
-    return refused(lookup, `its key has more than ${most} bytes`, 'too-large')
+  if (!text.isWellFormed()) return { reason: 'lookup-invalid', why: 'is not well-formed Unicode' }
+  if (text.length > mostBytes / 3 && Buffer.byteLength(text) > mostBytes)
+    return { reason: 'too-large', why: `has more than ${mostBytes} bytes` }
   return undefined
 }
 

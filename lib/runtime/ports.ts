@@ -113,6 +113,11 @@ export interface StatePort {
    * their outputs are acknowledged. False: another invocation has claimed, and the batch has to be decided again.
    */
   acknowledge(acknowledgements: readonly StateAcknowledgement[], deadline: Deadline): Promise<readonly boolean[]>
+  /**
+   * Whether caps with these keys, as a record's values have made them, cannot be asked in one step: in a Redis Cluster a hash tag may come out
+   * empty. Asked after a claim; absent where it never happens.
+   */
+  areApart?(capKeys: readonly string[]): boolean
   /** What was acknowledged last, also of a partition that is another's. */
   position(lock: StateLock, deadline: Deadline): Promise<bigint | undefined>
   close(): Promise<void>

@@ -2,6 +2,7 @@
 // store keeps two values and the offset that separates them, and our committed position tells which of them counts. So nothing is promoted or
 // rolled back after a commit.
 import { Failure } from '../../plan/failure.ts'
+import { capProblem } from '../../plan/keys.ts'
 import { type Columns, type SourceRecord, Status, type Step, type StoredItem, unset } from '../../plan/plan.ts'
 import type { Deadline, StateAnswer, StateItem, StateOutcome, StateWrite, TopicPartition } from '../ports.ts'
 import type { Held, StateClaims } from './claims.ts'
@@ -331,13 +332,26 @@ export class StateAttempt {
       ]
       for (const part of [key, limit, member, units]) if (part instanceof Failure) return part
       if ((units as bigint) < 0n) return new Failure('expression-failed', `take of state ${cap.name}`, 'takes less than nothing')
+      const stored = this.#capKey(c, key as string)
+      const problem =
+        capProblem(cap.name, 'key', stored) ??
+        (member === undefined ? undefined : capProblem(cap.name, 'member', member as string))
+      if (problem !== undefined) return problem
       asked.push({
         c,
-        key: this.#capKey(c, key as string),
+        key: stored,
         limit: limit as bigint,
         member: member as string | undefined,
         units: units as bigint,
       })
+    }
+    if (asked.length > 1 && this.#claims.port.areApart?.(asked.map(({ key }) => key)) === true) {
+      const { name } = caps[asked[0]!.c]!
+      return new Failure(
+        'lookup-invalid',
+        `key of state ${name}`,
+        `cap "${name}" was not asked: what the record has for its key leaves nothing in the braces that keep its caps in one slot of the cluster`,
+      )
     }
     return { i, caps: asked }
   }

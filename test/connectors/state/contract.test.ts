@@ -4,7 +4,7 @@ import type { StatePort } from '../../../lib/runtime/ports.ts'
 import { type RunningState, stores } from './stores.ts'
 import { answersTo, attempt, claimed, deadline, hour, lockOf, textOf } from './writes.ts'
 
-describe.each(stores)('$name', ({ start, isOneStep, isInOrder, manyKeys }) => {
+describe.each(stores)('$name', ({ name, start, isOneStep, isInOrder, manyKeys }) => {
   let running: RunningState
   let state: StatePort
   let testCount = 0
@@ -471,6 +471,20 @@ describe.each(stores)('$name', ({ start, isOneStep, isInOrder, manyKeys }) => {
       ).toEqual(['1/60', 'refused by 0', '2/100', 'refused by 0', '3/100'])
     })
 
+    test.each([-1, -12_345_678, -123_456_789, -1_234_567_890, -9_007_199_254_740_991])(
+      'a limit below 0 gives no place, not even for 0 units: %i',
+      async limit => {
+        const token = await fresh()
+        const caps = [{ key: key('budget/all') }]
+        const asks = [ask(0, { limit }), ask(1, { limit, units: 0 }), ask(2)]
+        expect(await answersTo(state, { lock: lock(), token, from: 0, to: 2, caps, asks })).toEqual([
+          'refused by 0',
+          'refused by 0',
+          '1/1',
+        ])
+      },
+    )
+
     test.each([
       [true, ['2/9223372036854775807', '1/9214364837600034815', '3/9223372036854775807']],
       [false, ['1/9214364837600034814', '2/9214364837600034815', '3/9214364837600034815']],
@@ -630,6 +644,18 @@ describe.each(stores)('$name', ({ start, isOneStep, isInOrder, manyKeys }) => {
         ).toEqual(expected)
       },
     )
+
+    test('only what a record has for its key tears caps apart, and only in a cluster', async () => {
+      await fresh()
+      const apart = [
+        ['{}/day', '{}/week'],
+        ['{}x}/day', '{}x}/week'],
+        ['{c}/day', '{c}/week'],
+        ['day', 'week'],
+      ].map(keys => state.areApart?.(keys))
+      const isCluster = name === 'Redis Cluster'
+      expect(apart.map(answer => answer === true)).toEqual([isCluster, isCluster, false, false])
+    })
 
     test('1,000 records ask one key', async () => {
       const token = await fresh()
