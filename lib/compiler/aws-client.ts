@@ -35,6 +35,11 @@ export const standIns: Readonly<Record<string, (text: string) => string>> = {
   // Retries that measure the service (AWS_RETRY_MODE=adaptive): 3 KB. A batch may not wait for them.
   '@smithy/core/dist-es/submodules/retry/util-retry/AdaptiveRetryStrategy.js': () =>
     "export { StandardRetryStrategy as AdaptiveRetryStrategy } from './StandardRetryStrategy'",
+  // Nothing that we ask or are answered has a time stamp: 4 KB.
+  '@smithy/core/dist-es/submodules/serde/date-utils.js': text =>
+    [...text.matchAll(/^export (?:const|function) (\w+)/gm)]
+      .map(([, name]) => `export const ${name} = () => { throw new Error('${name} is left out of bundles') }`)
+      .join('\n'),
   // For a Node without OpenSSL: 4 KB.
   '@smithy/core/dist-es/submodules/checksum/sha256/Sha256Js.js': () => 'export const Sha256Js = undefined',
   '@aws-sdk/client-dynamodb/package.json': text => JSON.stringify({ version: JSON.parse(text).version }),
