@@ -73,6 +73,21 @@ describe('primitive types', () => {
     expect(new Reader(Buffer.from(hex, 'hex')).string()).toBe(value)
   })
 
+  test('a large byte array goes out as it is, between what stands around it', () => {
+    const large = Buffer.alloc(20_000, 7)
+    const writer = new Writer(8).string('before').byteArray(large).string('after').byteArray(large).int8(1)
+    const parts = writer.parts()
+    expect(parts.map(({ length }) => length)).toEqual([10, 20_000, 9, 20_000, 1])
+    expect(parts[1]!.buffer).toBe(large.buffer)
+    expect(writer.length).toBe(40_020)
+    const reader = new Reader(writer.bytes())
+    expect(reader.string()).toBe('before')
+    expect(reader.raw(reader.unsignedVarint() - 1).equals(large)).toBe(true)
+    expect(reader.string()).toBe('after')
+    expect(reader.raw(reader.unsignedVarint() - 1).equals(large)).toBe(true)
+    expect([reader.int8(), reader.rest]).toEqual([1, 0])
+  })
+
   test('what is written grows, and can be read again', () => {
     fc.assert(
       fc.property(

@@ -77,6 +77,7 @@ export class Connection {
   #renewal: Promise<void> | undefined
   /** Something else than the versions was answered: whoever listens there takes us as we are. */
   #accepted = false
+  #isCorked = false
   #chunks: Buffer[] = []
   #chunkBytes = 0
 
@@ -229,8 +230,8 @@ export class Connection {
     const writer = new Writer(256).int32(0).int16(api.key).int16(version).int32(correlationId).shortString(this.#options.clientId)
     if (api.flexible !== false) writer.noTags()
     api.encode(writer, request, version)
-    const bytes = writer.bytes()
-    bytes.writeInt32BE(bytes.length - 4, 0)
+    const parts = writer.parts()
+    parts[0]!.writeInt32BE(writer.length - 4, 0)
     const call = { api: api.name, version, address: this.address }
     this.#options.observe?.({ ...call, phase: 'request' })
     this.#lastUsedMs = Date.now()
@@ -249,8 +250,21 @@ export class Connection {
           resolve(response)
         },
       })
-      this.#socket.write(bytes)
+      this.#write(parts)
     })
+  }
+
+  /** What is asked in the same turn, as outputs and progress of a transaction, goes to the system in one call. */
+  #write(parts: readonly Buffer[]): void {
+    if (!this.#isCorked) {
+      this.#isCorked = true
+      this.#socket.cork()
+      process.nextTick(() => {
+        this.#isCorked = false
+        this.#socket.uncork()
+      })
+    }
+    for (const part of parts) this.#socket.write(part)
   }
 
   // After a thaw, due timers fire before sockets are read: an answer that has long arrived gets as many more turns as bytes come in.

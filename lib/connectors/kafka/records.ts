@@ -34,29 +34,30 @@ export function recordBytes(record: OutputRecord): number {
 export function encodeBatch(records: readonly OutputRecord[], owner: BatchOwner): Buffer {
   const baseTimestampMs = records[0]!.timestampMs
   let maxTimestampMs = baseTimestampMs
-  const body = new Writer(records.reduce((size, record) => size + recordBytes(record), 16))
+  // The header is written last: its lengths and its checksum are those of what follows.
+  const writer = new Writer(records.reduce((size, record) => size + recordBytes(record), batchHeaderBytes + 16)).skip(
+    batchHeaderBytes,
+  )
+  const names = new Map<string, Buffer>()
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!
     if (record.timestampMs > maxTimestampMs) maxTimestampMs = record.timestampMs
-    encodeRecord(body, record, i, baseTimestampMs)
+    encodeRecord(writer, record, { index: i, baseTimestampMs, names })
   }
-  const content = compress(body.bytes(), owner.compression)
-  const batch = new Writer(batchHeaderBytes + content.length)
-    .int64(0n)
-    .int32(batchHeaderBytes - 12 + content.length)
-    .int32(-1)
-    .int8(2)
-    .int32(0)
-    .int16(compressionBits[owner.compression] | (owner.transactional === false ? 0 : transactionalBit))
-    .int32(records.length - 1)
-    .int64(BigInt(baseTimestampMs))
-    .int64(BigInt(maxTimestampMs))
-    .int64(owner.producerId)
-    .int16(owner.epoch)
-    .int32(owner.baseSequence)
-    .int32(records.length)
-    .raw(content)
-    .bytes()
+  const batch = compress(writer.bytes(), owner.compression)
+  const { producerId, epoch, baseSequence, compression, transactional } = owner
+  batch.writeBigInt64BE(0n, 0)
+  batch.writeInt32BE(batch.length - 12, 8)
+  batch.writeInt32BE(-1, 12)
+  batch.writeInt8(2, 16)
+  batch.writeInt16BE(compressionBits[compression] | (transactional === false ? 0 : transactionalBit), 21)
+  batch.writeInt32BE(records.length - 1, 23)
+  batch.writeBigInt64BE(BigInt(baseTimestampMs), 27)
+  batch.writeBigInt64BE(BigInt(maxTimestampMs), 35)
+  batch.writeBigInt64BE(producerId, 43)
+  batch.writeInt16BE(epoch, 51)
+  batch.writeInt32BE(baseSequence, 53)
+  batch.writeInt32BE(records.length, 57)
   batch.writeUInt32BE(crc32c(batch, crcEnd), crcEnd - 4)
   return batch
 }
@@ -69,10 +70,10 @@ const compressionBits = { none: 0, gzip: 1, zstd: 4 } as const
   length: varint of what follows, attributes: int8 = 0, timestampDelta: varlong, offsetDelta: varint, key: varint length (−1: null) and
   bytes, value: the same, headers: varint count, each name: varint length and bytes, value: varint length (−1: null) and bytes
 */
-function encodeRecord(writer: Writer, record: OutputRecord, index: number, baseTimestampMs: number): void {
+function encodeRecord(writer: Writer, record: OutputRecord, batch: BatchContext): void {
+  const { index, baseTimestampMs, names } = batch
   const { key, value, headers } = record
   const timestampDeltaMs = record.timestampMs - baseTimestampMs
-  const names = headers.map(header => Buffer.from(header.name))
   let length =
     1 +
     varintBytes(timestampDeltaMs) +
@@ -80,15 +81,32 @@ function encodeRecord(writer: Writer, record: OutputRecord, index: number, baseT
     nullableBytes(key) +
     nullableBytes(value) +
     varintBytes(headers.length)
-  for (let h = 0; h < headers.length; h++) length += nullableBytes(names[h]!) + nullableBytes(headers[h]!.value)
+  for (let h = 0; h < headers.length; h++)
+    length += nullableBytes(nameBytes(names, headers[h]!.name)) + nullableBytes(headers[h]!.value)
   writer.varint(length).int8(0).varint(timestampDeltaMs).varint(index)
   writeNullable(writer, key)
   writeNullable(writer, value)
   writer.varint(headers.length)
   for (let h = 0; h < headers.length; h++) {
-    writeNullable(writer, names[h]!)
+    writeNullable(writer, nameBytes(names, headers[h]!.name))
     writeNullable(writer, headers[h]!.value)
   }
+}
+
+interface BatchContext {
+  readonly index: number
+  readonly baseTimestampMs: number
+  /** Header names of the batch: few, and the same in each record. */
+  readonly names: Map<string, Buffer>
+}
+
+function nameBytes(names: Map<string, Buffer>, name: string): Buffer {
+  let bytes = names.get(name)
+  if (bytes === undefined) {
+    bytes = Buffer.from(name)
+    names.set(name, bytes)
+  }
+  return bytes
 }
 
 function writeNullable(writer: Writer, bytes: Uint8Array | null): void {
@@ -107,13 +125,10 @@ function varintBytes(value: number): number {
   return count
 }
 
-function compress(bytes: Buffer, compression: Compression): Buffer {
-  switch (compression) {
-    case 'none':
-      return bytes
-    case 'gzip':
-      return gzipSync(bytes, { level: constants.Z_BEST_SPEED })
-    case 'zstd':
-      return zstdCompressSync(bytes)
-  }
+/** All but the header's place. */
+function compress(batch: Buffer, compression: Compression): Buffer {
+  if (compression === 'none') return batch
+  const records = batch.subarray(batchHeaderBytes)
+  const compressed = compression === 'gzip' ? gzipSync(records, { level: constants.Z_BEST_SPEED }) : zstdCompressSync(records)
+  return Buffer.concat([batch.subarray(0, batchHeaderBytes), compressed])
 }

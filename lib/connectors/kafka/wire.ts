@@ -1,22 +1,33 @@
 // Kafka's primitive types, in the "flexible" encoding of all messages that we speak: compact lengths are unsigned varints of length + 1,
 // 0 stands for null, and every structure ends with tagged fields. kafka.apache.org/protocol.html#protocol_types
 
-/** Writes into one growing buffer. */
+/** Larger byte arrays are not copied into a message: they go out as they are, between its other parts. */
+const referredBytes = 16_384
+
+/** Writes into one growing buffer, but for what is large. */
 export class Writer {
   #bytes: Buffer
   #end = 0
+  readonly #parts: Buffer[] = []
+  #partsBytes = 0
 
   constructor(capacity = 256) {
     this.#bytes = Buffer.allocUnsafe(capacity)
   }
 
   get length(): number {
-    return this.#end
+    return this.#partsBytes + this.#end
   }
 
   /** What was written; shares memory with the writer, which must not be used again. */
   bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#end)
+    const parts = this.parts()
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+
+  /** The same in pieces. */
+  parts(): readonly Buffer[] {
+    return [...this.#parts, this.#bytes.subarray(0, this.#end)]
   }
 
   int8(value: number): this {
@@ -77,8 +88,15 @@ export class Writer {
   }
 
   raw(bytes: Uint8Array): this {
+    if (bytes.length >= referredBytes) return this.#refer(bytes)
     const at = this.#grow(bytes.length)
     this.#bytes.set(bytes, at)
+    return this
+  }
+
+  /** Leaves room that is written later. */
+  skip(count: number): this {
+    this.#grow(count)
     return this
   }
 
@@ -93,7 +111,20 @@ export class Writer {
   }
 
   string(value: string | null): this {
-    return value === null ? this.unsignedVarint(0) : this.byteArray(Buffer.from(value))
+    if (value === null) return this.unsignedVarint(0)
+    // Names of topics, groups and the like: short, and nearly always a byte a character.
+    const start = this.#end
+    this.unsignedVarint(value.length + 1)
+    const at = this.#grow(value.length)
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) {
+        this.#end = start
+        return this.byteArray(Buffer.from(value))
+      }
+      this.#bytes[at + i] = code
+    }
+    return this
   }
 
   byteArray(value: Uint8Array): this {
@@ -114,11 +145,20 @@ export class Writer {
     return this.unsignedVarint(0)
   }
 
+  #refer(bytes: Uint8Array): this {
+    const rest = this.#bytes.subarray(this.#end)
+    this.#parts.push(this.#bytes.subarray(0, this.#end), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    this.#partsBytes += this.#end + bytes.length
+    this.#bytes = rest
+    this.#end = 0
+    return this
+  }
+
   #grow(count: number): number {
     const at = this.#end
     const needed = at + count
     if (needed > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2, 64))
       this.#bytes.copy(larger, 0, 0, at)
       this.#bytes = larger
     }
