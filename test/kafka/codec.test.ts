@@ -47,6 +47,27 @@ test.each([
   expect(crc32c(bytes)).toBe(checksum)
 })
 
+test('a checksum is that of its bits, wherever the bytes lie', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(7), fc.nat(7), (bytes, before, after) => {
+      const memory = new Uint8Array(before + bytes.length + after).fill(0xa5)
+      memory.set(bytes, before)
+      expect(crc32c(memory, before, before + bytes.length)).toBe(bitByBit(bytes))
+      expect(crc32c(memory.subarray(before), 0, bytes.length)).toBe(bitByBit(bytes))
+    }),
+  )
+})
+
+/** As RFC 3720 defines it. */
+function bitByBit(bytes: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+  }
+  return (crc ^ 0xffffffff) >>> 0
+}
+
 describe('primitive types', () => {
   test.each([
     [0, '00'],
