@@ -10,13 +10,13 @@ const integration = [
 ]
 // A test that takes so long hangs: none is timed, and the machine may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 } as const
-const common = { isolate: false, pool: 'threads', ...timeouts } as const
+const common = { isolate: false, pool: 'threads', ...timeouts, expect: { poll: { timeout: 30_000 } } } as const
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/reporter.ts'],
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: integration } },
+      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: integration, setupFiles: ['./test/seed.ts'] } },
       {
         test: {
           ...common,

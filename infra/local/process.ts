@@ -2,7 +2,7 @@
 // other end only we hold: when we end, however that happens, the pipe closes and the shell kills the service and removes its data.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -88,22 +88,36 @@ export async function untilReady(
   }
 }
 
+/**
+ * Below those that systems give to connections (Linux from 32,768 on, others from 49,152): there a port that is closed for a while, as of a broker
+ * that was killed, may be some connection's own when it is wanted again.
+ */
+const listeningPorts = { first: 20_000, count: 12_000 }
+
 /** Ports that were free a moment ago; whoever takes one in between makes the start fail, and the caller asks again. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer()
-          server.once('error', reject)
-          server.listen(0, '127.0.0.1', () => resolve(server))
-        }),
-    ),
-  )
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const servers: Server[] = []
+  try {
+    // Not from the first on: others look for ports at the same time.
+    const start = Math.floor(Math.random() * listeningPorts.count)
+    for (let n = 0; servers.length < count; n++) {
+      if (n === listeningPorts.count) throw new Error(`of ${listeningPorts.count} ports ${count} are not free`)
+      const server = await listening(listeningPorts.first + ((start + n) % listeningPorts.count))
+      if (server !== undefined) servers.push(server)
+    }
+    return servers.map(server => (server.address() as { port: number }).port)
+  } finally {
+    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  }
+}
+
+/** Undefined: somebody listens there. */
+function listening(port: number): Promise<Server | undefined> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(undefined))
+    server.listen(port, '127.0.0.1', () => resolve(server))
+  })
 }
 
 function killGroup(pid: number): void {

@@ -4,6 +4,7 @@ import { interpret } from '../../lib/language/interpreter.ts'
 import { toJavaScript } from '../../lib/language/javascript.ts'
 import * as std from '../../lib/language/standard/index.ts'
 import type { Type } from '../../lib/language/types.ts'
+import { cpuMsOf } from '../cpu-time.ts'
 
 const int: Type = { kind: 'int' }
 
@@ -144,9 +145,10 @@ describe('what is huge is refused or computed, and never ends the process', () =
 
   test('patterns and texts that would keep a backtracking engine busy for years', () => {
     const names = new Map([['s', { type: { kind: 'string' } as Type, value: `${'a'.repeat(50_000)}!` }]])
-    const start = performance.now()
-    for (const pattern of ['^(a+)+$', '(a*)*b', '(a|a)*b', 'a*a*a*a*b', '(a|aa)+$', '^[a-z]+@'])
-      expect(run(`s.matches('${pattern}')`, names)).toBe(false)
-    expect(performance.now() - start).toBeLessThan(10_000)
+    const costMs = cpuMsOf(() => {
+      for (const pattern of ['^(a+)+$', '(a*)*b', '(a|a)*b', 'a*a*a*a*b', '(a|aa)+$', '^[a-z]+@'])
+        expect(run(`s.matches('${pattern}')`, names)).toBe(false)
+    })
+    expect(costMs).toBeLessThan(10_000)
   })
 })

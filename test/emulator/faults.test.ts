@@ -110,6 +110,8 @@ test.each([
   const struck = new Promise<string>(resolve => container.onStrike(resolve))
   const running = container.invoke({ eventSource: '22,9,26', records: {} }, { fault: { call: 2, phase, action: 'stop' } })
   expect(await struck).toBe(point)
+  await expect.poll(() => received).toEqual(whole)
+  // It stands still: nothing more comes.
   await new Promise(resolve => setTimeout(resolve, 100))
   expect(received).toEqual(whole)
   container.thaw()

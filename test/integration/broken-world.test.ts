@@ -9,6 +9,7 @@ import { Producer } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type LocalKafka, startKafka } from '../../infra/local/kafka.ts'
+import { freePorts } from '../../infra/local/process.ts'
 import { type LocalRedis, startRedis } from '../../infra/local/redis.ts'
 import { createTopics } from '../../infra/local/topics.ts'
 import { bundleScenario } from '../../lib/compiler/bundle.ts'
@@ -146,10 +147,7 @@ test('Redis is cut off between the two fetches of a batch: nothing of it is emit
 })
 
 test('Kafka is down when the function starts: the error names the address and the likely cause', async () => {
-  const closed = createServer().listen(0, '127.0.0.1')
-  await once(closed, 'listening')
-  const { port } = closed.address() as { port: number }
-  await new Promise(resolve => closed.close(resolve))
+  const [port] = await freePorts(1)
   const { container } = deploy({ kafka: `127.0.0.1:${port}` })
   const failed = await container.invoke(visits(20))
   expect(failed).toMatchObject({

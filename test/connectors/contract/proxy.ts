@@ -1,5 +1,6 @@
 // A proxy between a connector and its store: it can hold back answers, cut connections, and cut an answer in its middle.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { freePorts } from '../../../infra/local/process.ts'
 
 export interface Proxy {
   /** host:port */
@@ -73,8 +74,9 @@ export async function startProxy(target: string): Promise<Proxy> {
     for (const [client] of pairs) client.destroy()
     if (server.listening) await new Promise(resolve => server.close(resolve))
   }
-  await listen(0)
-  const own = (server.address() as AddressInfo).port
+  // Nobody else gets it while the proxy is down.
+  const own = (await freePorts(1))[0]!
+  await listen(own)
   return {
     address: `127.0.0.1:${own}`,
     connectionCount: () => count,

@@ -113,7 +113,7 @@ describe.each(Object.keys(rights))('Kafka %s', version => {
     await vi.waitFor(async () => {
       const found = await admin.describeAcls({ filter })
       expect(found.flatMap(resource => resource.acls)).toHaveLength(granted.length)
-    })
+    }, 30_000)
     const login = { SLUICE_KAFKA_USERNAME: name, SLUICE_KAFKA_PASSWORD: 'p' }
     const security = securityFrom({ SLUICE_KAFKA_SECURITY: 'sasl-plain', SLUICE_KAFKA_TLS: 'off', ...login })
     const kafka = createKafka({ bootstrapServers: broker.listeners['LOGIN']!, clientId: 'test', security })

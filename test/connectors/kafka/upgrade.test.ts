@@ -50,7 +50,7 @@ async function finalise(levels: Readonly<Record<string, number>>): Promise<void>
     const seen = Object.fromEntries(Object.keys(levels).map(name => [name, fresh.feature(name)]))
     fresh.close()
     expect(seen).toEqual(levels)
-  }, 10_000)
+  }, 30_000)
 }
 
 test('3.9.2 → 4.2.2 → its features: every container goes on where the one before ended', async () => {

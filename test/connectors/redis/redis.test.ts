@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { freePorts } from '../../../infra/local/process.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
 import { type LookupPort, RetryableError } from '../../../lib/runtime/ports.ts'
@@ -72,10 +73,7 @@ describe('what the store answers', () => {
 
 describe('a broken world is retryable, and says where and what to do', () => {
   test('nothing listens there', async () => {
-    const closed = createServer().listen(0)
-    await once(closed, 'listening')
-    const { port: number } = closed.address() as { port: number }
-    await new Promise(resolve => closed.close(resolve))
+    const [number] = await freePorts(1)
     const nobody = connectRedis({ url: `redis://:secret@127.0.0.1:${number}`, scenario: 'visits' })
     const failure = await nobody.lookupMany([text(['a', 'b'])], deadline()).catch(error => error)
     expect(failure).toBeInstanceOf(RetryableError)
@@ -101,7 +99,7 @@ describe('a broken world is retryable, and says where and what to do', () => {
   })
 
   test('paused longer than the deadline, then well again: no answer goes to the wrong question', async () => {
-    await admin.call('CLIENT', 'PAUSE', '400', 'ALL')
+    await admin.call('CLIENT', 'PAUSE', '2000', 'ALL')
     await expect(port.lookupMany([text([`${prefix}:none`])], deadline(100))).rejects.toThrow('[redis-timeout]')
     await admin.ping()
     expect(await port.lookupMany([text([`${prefix}:text`])], deadline())).toEqual([['{"a":1}']])

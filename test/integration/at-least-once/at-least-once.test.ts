@@ -184,7 +184,7 @@ describe('a login without rights to transactions', () => {
     await vi.waitFor(async () => {
       const filter = { ...resource, ...any, principal, resourcePatternType: ResourcePatternTypes.LITERAL }
       expect(await admin.describeAcls({ filter })).toHaveLength(1)
-    })
+    }, 30_000)
   }
 
   test.each([

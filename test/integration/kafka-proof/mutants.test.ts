@@ -119,7 +119,7 @@ describe('the protocol of Kafka 3', () => {
       const second = container.deliver(2, 4)
       await offsets.reached
       // Two outputs, a marker, two outputs.
-      await vi.waitFor(async () => expect((await writtenEnds(bootstrapServers, [target])).get(target)).toEqual([5n]), 5000)
+      await vi.waitFor(async () => expect((await writtenEnds(bootstrapServers, [target])).get(target)).toEqual([5n]), 30_000)
       copy.release()
       await copy.answered
       offsets.release()

@@ -55,7 +55,7 @@ async function grant(user: string, rights: readonly Right[]): Promise<void> {
   await vi.waitFor(async () => {
     const found = await admin.describeAcls({ filter })
     expect(found.flatMap(resource => resource.acls)).toHaveLength(rights.length)
-  })
+  }, 30_000)
 }
 
 test.each([

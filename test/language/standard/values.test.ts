@@ -3,6 +3,7 @@ import { build } from 'esbuild'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as std from '../../../lib/language/standard/index.ts'
+import { cpuMsOf } from '../../cpu-time.ts'
 
 const { Double, Duration, Decimal, ExpressionFailure, Optional, Timestamp, Uint } = std
 
@@ -340,10 +341,11 @@ describe('regular expressions', () => {
 
   test('hostile texts cost milliseconds, not hours', () => {
     const hostile = 'a'.repeat(20_000)
-    const start = performance.now()
-    for (const pattern of ['^(a+)+$', '(a*)*b', '^[a-z]+@', 'a+b', '(x+x+)+y', '^a*b*c*$', '(a|aa)+$', '[0-9]+'])
-      std.matches(`${hostile}!`, pattern)
-    expect(performance.now() - start).toBeLessThan(3000)
+    const costMs = cpuMsOf(() => {
+      for (const pattern of ['^(a+)+$', '(a*)*b', '^[a-z]+@', 'a+b', '(x+x+)+y', '^a*b*c*$', '(a|aa)+$', '[0-9]+'])
+        std.matches(`${hostile}!`, pattern)
+    })
+    expect(costMs).toBeLessThan(3000)
   })
 })
 
