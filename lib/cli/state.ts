@@ -393,6 +393,7 @@ async function start(partition: TopicPartition, { plan, kafka, store }: Connecte
       signature: plan.state.signature,
       position,
       last: position - 1n,
+      lastBefore: last,
       items: [],
       changed: [],
       keepsPlaces: false,

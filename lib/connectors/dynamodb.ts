@@ -155,19 +155,25 @@ class Throttled extends Error {
   override readonly name = 'Throttled'
 }
 
-/** As often as a look-up bears it where the table is throttled, the service is not well or the connection broke. */
 async function send(
   client: DynamoDBClient,
   call: BatchGetItemCommand,
   { abort, deadline }: { readonly abort: AbortSignal; readonly deadline: Deadline },
 ): Promise<BatchGetItemCommandOutput> {
+  return patiently(() => client.send(call, { abortSignal: abort }), abort, deadline)
+}
+
+/** As often as a batch bears it where the table is throttled, the service is not well or the connection broke. */
+export async function patiently<T>(call: () => Promise<T>, abort: AbortSignal, deadline?: Deadline): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await client.send(call, { abortSignal: abort })
+      return await call()
     } catch (error) {
       const pauseMs = backoffMs(attempt - 1, firstPauseAfterErrorMs)
-      if (attempt === attempts || abort.aborted || !mayPass(error) || pauseMs >= deadline.remainingMs()) throw error
+      const isOver = abort.aborted || pauseMs >= (deadline?.remainingMs() ?? Number.POSITIVE_INFINITY)
+      if (attempt === attempts || isOver || !mayPass(error)) throw error
       await new Promise(resolve => setTimeout(resolve, pauseMs))
+      if (abort.aborted) throw error
     }
   }
 }
@@ -241,10 +247,14 @@ function jsonOf(value: AttributeValue): string {
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
-/** The name of AWS's exception; its message may quote keys. */
-export function reasonOf(error: unknown): { reason?: string } {
-  if (error instanceof Throttled) return { reason: 'throttled: keys came back unprocessed until the time was up' }
-  return error instanceof Error && /(Exception|Error)$/.test(error.name) && error.name !== 'Error' && error.name !== 'TypeError'
-    ? { reason: error.name }
-    : {}
+const throttleAdvice =
+  'It takes no more at the moment: this passes. If it goes on, let the table scale on demand or give it more capacity, and look for a key that all records share.'
+
+/** The name of AWS's exception, whose message may quote keys, and what to do where it is one of load. */
+export function reasonOf(error: unknown): { readonly reason?: string; readonly advice?: string } {
+  if (error instanceof Throttled)
+    return { reason: 'throttled: keys came back unprocessed until the time was up', advice: throttleAdvice }
+  if (!(error instanceof Error) || !/(Exception|Error|Exceeded)$/.test(error.name)) return {}
+  if (error.name === 'Error' || error.name === 'TypeError') return {}
+  return { reason: error.name, ...(throttledNames.includes(error.name) && { advice: throttleAdvice }) }
 }

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import type { LookupAnswer } from '../plan/plan.ts'
 import type { Deadline, LookupPort, StateAnswer, StateItem, StateOutcome, StatePort, StateWrite } from '../runtime/ports.ts'
-import { connectDynamoDb, type DynamoDbConfig, reasonOf } from './dynamodb.ts'
+import { connectDynamoDb, type DynamoDbConfig, patiently, reasonOf } from './dynamodb.ts'
 import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
 import { capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, judgeAsks, type Place, type Places } from './state-places.ts'
@@ -46,7 +46,8 @@ export function connectDynamoDbStateByUrl(config: {
 }
 
 export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...config }: DynamoDbStateConfig): StatePort {
-  const client = new DynamoDBClient({ ...config, maxAttempts: 3 })
+  // Its own pauses for a throttled table are longer than a batch may wait, and hide the cause behind a time-out.
+  const client = new DynamoDBClient({ ...config, maxAttempts: 1 })
   const address = config.endpoint === undefined ? 'DynamoDB' : new URL(config.endpoint).host
   return {
     claim: (lock, deadline) =>
@@ -122,14 +123,14 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
   }
 
   async function writeOne(write: StateWrite, signal: AbortSignal): Promise<StateOutcome> {
-    const { lock, token, signature, last } = write
+    const { lock, token, signature, last, lastBefore } = write
     const { keys, caps } = lockNotes(write)
     const isOurs = await when(
       new UpdateItemCommand({
         TableName: table,
         Key: { id: { S: lockName(lock) } },
         UpdateExpression: 'SET #last = :last, #signature = :signature, #keys = :keys, #caps = :caps',
-        ConditionExpression: 'v = :token',
+        ConditionExpression: `v = :token${lastBefore === undefined ? '' : ' AND #last >= :known'}`,
         ExpressionAttributeNames: { '#last': 'last', '#signature': 'signature', '#keys': 'keys', '#caps': 'caps' },
         ExpressionAttributeValues: {
           ':last': { N: `${last}` },
@@ -137,6 +138,7 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
           ':keys': { S: JSON.stringify(keys) },
           ':caps': { S: JSON.stringify(caps) },
           ':token': { S: token },
+          ...(lastBefore !== undefined && { ':known': { N: `${lastBefore}` } }),
         },
       }),
       signal,
@@ -232,13 +234,13 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
 
   async function get(id: string, abortSignal: AbortSignal): Promise<Attributes | undefined> {
     const call = new GetItemCommand({ TableName: table, Key: { id: { S: id } }, ConsistentRead: true })
-    return (await client.send(call, { abortSignal })).Item
+    return (await patiently(() => client.send(call, { abortSignal }), abortSignal)).Item
   }
 
   /** False where the condition does not hold. */
   async function when(command: PutItemCommand | UpdateItemCommand, abortSignal: AbortSignal): Promise<boolean> {
     try {
-      await client.send(command as PutItemCommand, { abortSignal })
+      await patiently(() => client.send(command as PutItemCommand, { abortSignal }), abortSignal)
       return true
     } catch (error) {
       if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false

@@ -33,6 +33,11 @@ export function itemProblem(
   return found !== undefined
 }
 
+/** Whether a lock whose token still holds has lost a write of the token's owner: a fail-over to a copy that lags, a restore. */
+export function isBehind(last: bigint | undefined, known: bigint | undefined): boolean {
+  return known !== undefined && (last === undefined || last < known)
+}
+
 /** What makes tokens comparable where an item keeps the one that wrote it. */
 export function counterOf(token: string): string {
   return token.slice(0, token.indexOf('.'))

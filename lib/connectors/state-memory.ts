@@ -1,7 +1,7 @@
 // State in memory, behind the same ports as the real stores: for the first command, `sluice test` and unit tests. Each call is one step.
 import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
 import type { LookupPort, LookupRequest, StateItem, StateOutcome, StatePort, StateWrite } from '../runtime/ports.ts'
-import { itemProblem, lockName, tpOf } from './state-keys.ts'
+import { isBehind, itemProblem, lockName, tpOf } from './state-keys.ts'
 import { judgeAsks, type Places, untilAfter } from './state-places.ts'
 
 export interface MemoryState extends StatePort {
@@ -82,9 +82,10 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
   }
 
   function writeOne(write: StateWrite): StateOutcome {
-    const { lock, token, signature, last, changed } = write
+    const { lock, token, signature, last, lastBefore, changed } = write
     const held = locks.get(lockName(lock))
     if (held?.token !== token) return { kind: 'stale' }
+    if (isBehind(held.last, lastBefore)) return { kind: 'stale' }
     const tp = tpOf(lock)
     for (const item of write.items) if (itemProblem(items.get(item.key), item, tp)) return { kind: 'moved', key: item.key }
     for (const { key, base, head, at } of write.items) items.set(key, { base, head, at, tp })

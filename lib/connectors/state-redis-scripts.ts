@@ -22,6 +22,15 @@ end
 return { token, found[2], found[3], found[4], found[5], items, found[6] }
 `)
 
+const lock = `
+-- The token may still hold where a fail-over or a restore has taken back what was written under it.
+local function isStale(key, token, known)
+  local found = redis.call('HMGET', key, 'v', 'last')
+  local last = tonumber(known)
+  return found[1] ~= token or (last and (not found[2] or tonumber(found[2]) < last))
+end
+`
+
 const items = `
 local function isMoved(at, tp, own, expected)
   if tp == own then return false end
@@ -220,12 +229,13 @@ end
 /**
  * A single server. KEYS: lock, plain items, other items, caps. ARGV: token, signature, position, last, tp, counts of plain items, other items,
  * caps and asks, now, the lock's keys and caps as JSON, whether places are kept; per plain item, whose `at` is `last` and which is this
- * partition's or new, base and head; per other item base, head, at, expected ("" or "AT TP"); then as openAll reads it.
+ * partition's or new, base and head; per other item base, head, at, expected ("" or "AT TP"); then as openAll reads it; at the end the lock's
+ * last as the writer knows it, "-" where there was none.
  */
-export const writeScript = scriptOf(`${items}${places}
+export const writeScript = scriptOf(`${lock}${items}${places}
 local token, signature, last, tp, now = ARGV[1], ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[10])
 local plainCount, otherCount, capCount, askCount = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-if redis.call('HGET', KEYS[1], 'v') ~= token then return { 'stale' } end
+if isStale(KEYS[1], token, ARGV[#ARGV]) then return { 'stale' } end
 local isNew = {}
 for i = 2, 1 + plainCount do
   local found = redis.call('HGET', KEYS[i], 'tp')
@@ -258,9 +268,9 @@ for c = 1, capCount do save(ledgers[c]) end
 return { 'written', answers }
 `)
 
-/** In a cluster first. KEYS: lock. ARGV: token, last, signature, and what the lock then says of keys and caps, as JSON. */
-export const lockScript = scriptOf(`
-if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+/** In a cluster first. KEYS: lock. ARGV: token, last, signature, what the lock then says of keys and caps, as JSON, its last as the writer knows it. */
+export const lockScript = scriptOf(`${lock}
+if isStale(KEYS[1], ARGV[1], ARGV[6]) then return 0 end
 redis.call('HSET', KEYS[1], 'last', ARGV[2], 'signature', ARGV[3], 'keys', ARGV[4], 'caps', ARGV[5])
 return 1
 `)

@@ -235,7 +235,7 @@ function untilsOf(text: string): StateClaim['caps'] {
 }
 
 function wholeWrite(write: StateWrite, nowMs: number): Command {
-  const { lock, token, signature, position, last, items, changed, caps, asks, keepsPlaces } = write
+  const { lock, token, signature, position, last, lastBefore, items, changed, caps, asks, keepsPlaces } = write
   const untils = caps.flatMap(({ key }, c) => {
     const until = untilAfter(write, c)
     return until === undefined ? [] : [[key, `${until}`] as const]
@@ -249,15 +249,17 @@ function wholeWrite(write: StateWrite, nowMs: number): Command {
   for (const { base, head } of plain) args.push(base ?? none, head ?? none)
   for (const { base, head, at, expected } of others) args.push(base ?? none, head ?? none, at, expectedArg(expected))
   pushCaps(args, write, { caps: caps.map((_, c) => c), asks: asks.map((_, a) => a) })
+  args.push(lastBefore ?? none)
   const keys = [lockName(lock)]
   for (const part of [plain, others, caps]) for (const { key } of part) keys.push(key)
   return scriptCall(writeScript, keys, args)
 }
 
 function lockWrite(write: StateWrite): Command {
-  const { lock, token, signature, last } = write
+  const { lock, token, signature, last, lastBefore } = write
   const { keys, caps } = lockNotes(write)
-  return scriptCall(lockScript, [lockName(lock)], [token, last, signature, JSON.stringify(keys), JSON.stringify(caps)])
+  const args = [token, last, signature, JSON.stringify(keys), JSON.stringify(caps), lastBefore ?? none]
+  return scriptCall(lockScript, [lockName(lock)], args)
 }
 
 function itemWrite(

@@ -168,6 +168,11 @@ export interface StateWrite {
   readonly position: bigint
   /** Last offset of this batch. */
   readonly last: bigint
+  /**
+   * The lock's `last` as the token's owner knows it, by its claim and its own writes. Where the lock's is lower the store has lost writes since, and
+   * the write is refused as stale: the next claim tells. Undefined: nothing was written yet.
+   */
+  readonly lastBefore: bigint | undefined
   /** Changed keys, and leftovers that this attempt left alone (`at` −1). */
   readonly items: readonly (Omit<StateItem, 'tp'> & {
     readonly key: string

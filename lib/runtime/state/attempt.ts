@@ -390,6 +390,7 @@ export class StateAttempt {
       signature: plan.state.signature,
       position,
       last,
+      lastBefore: held.last,
       items: [
         ...changed,
         ...leftovers.map(([key, item]) => {

@@ -157,6 +157,25 @@ describe.each(stores)('$name', ({ name, start, isOneStep, isInOrder, manyKeys })
       expect(await answersTo(state, { lock: lock(), token: newer, from: 4, to: 4, caps, asks })).toEqual(['1/1'])
     })
 
+    test("a lock that knows less than its token's owner has lost writes: nothing is written, and the next claim tells", async () => {
+      const token = await fresh()
+      const items = [{ key: key('visit/c-1'), base: null, head: 'new', at: 7n }]
+      // Nothing was written, says the lock; then up to 4.
+      expect(await answersTo(state, { lock: lock(), token, from: 5, to: 7, lastBefore: 4, items })).toBe('stale')
+      expect(await answersTo(state, { lock: lock(), token, from: 0, to: 4 })).toEqual([])
+      expect(await answersTo(state, { lock: lock(), token, from: 6, to: 7, lastBefore: 5, items })).toBe('stale')
+      expect(await read('visit/c-1')).toEqual([null, null, null, null])
+      expect(await state.claim(lock(), deadline)).toMatchObject({ last: 4n })
+    })
+
+    test('a lock that knows as much, or more, since an attempt went further, is written', async () => {
+      const token = await fresh()
+      expect(await answersTo(state, { lock: lock(), token, from: 0, to: 9 })).toEqual([])
+      expect(await answersTo(state, { lock: lock(), token, from: 0, to: 4, lastBefore: 9 })).toEqual([])
+      expect(await answersTo(state, { lock: lock(), token, from: 5, to: 9, lastBefore: 4 })).toEqual([])
+      expect(await state.claim(lock(), deadline)).toMatchObject({ last: 9n })
+    })
+
     test('a batch that changes nothing still moves the last offset', async () => {
       const token = await fresh()
       await answersTo(state, {

@@ -153,6 +153,7 @@ describe.each(stores.filter(({ name }) => name !== 'memory'))('$name', ({ start,
       signature: pick(['s', 't']),
       position: BigInt(lane.position),
       last,
+      lastBefore: undefined,
       items,
       changed: items.filter(({ at }) => at !== -1n).map(({ key }) => key),
       // One scenario publishes before it commits.

@@ -16,6 +16,8 @@ export interface Attempt {
   /** Position and last offset of the batch. */
   readonly from: number
   readonly to: number
+  /** What the writer believes that the lock's last offset is. */
+  readonly lastBefore?: number
   readonly items?: StateWrite['items']
   readonly changed?: readonly string[]
   readonly keepsPlaces?: boolean
@@ -48,6 +50,7 @@ export function attempt({
     signature,
     position: BigInt(from),
     last: BigInt(to),
+    lastBefore: rest.lastBefore === undefined ? undefined : BigInt(rest.lastBefore),
     items,
     changed: rest.changed ?? items.filter(({ at }) => at !== -1n).map(({ key }) => key),
     keepsPlaces: rest.keepsPlaces ?? false,

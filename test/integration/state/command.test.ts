@@ -2,13 +2,10 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
-import { RetryableError, type TransactionPort } from '../../../lib/runtime/ports.ts'
+import { RetryableError } from '../../../lib/runtime/ports.ts'
 import { type RunningState, stores } from '../../connectors/state/stores.ts'
-import { type Container, type Services, statePlace, visitsOf } from './place.ts'
+import { type Container, dyingBeforeTheCommit, logIn, login, type Services, statePlace, storeOf, visitsOf } from './place.ts'
 
-// As Lambda has them; AWS' client wants them before it asks whomever.
-const login = { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' }
-const before = { ...process.env }
 const containers: Container[] = []
 const opened = (container: Container) => {
   containers.push(container)
@@ -18,33 +15,18 @@ afterEach(async () => {
   await Promise.all(containers.splice(0).map(container => container.close()))
 })
 
-const dyingBeforeTheCommit = (kafka: TransactionPort): TransactionPort => ({
-  fence: (id, deadline) => kafka.fence(id, deadline),
-  readProgress: (group, partition, deadline) => kafka.readProgress(group, partition, deadline),
-  endOffset: (partition, deadline) => kafka.endOffset(partition, deadline),
-  transact: async () => {
-    throw new RetryableError('kafka-unreachable', 'it died')
-  },
-  close: () => kafka.close(),
-})
-
 describe.each(stores.filter(({ name }) => name !== 'memory'))('$name', ({ start }) => {
   let running: RunningState
   let services: Services
+  let logOut: () => void
   beforeAll(async () => {
-    Object.assign(process.env, login)
+    logOut = logIn()
     running = await start()
-    const { url, dynamoDb } = running
-    const place =
-      dynamoDb === undefined ? { store: url! } : { store: `dynamodb://${dynamoDb.table}`, endpoint: dynamoDb.endpoint! }
-    services = { broker: inject('kafka'), ...place }
+    services = { broker: inject('kafka'), ...storeOf(running) }
   })
   afterAll(async () => {
     await running.stop()
-    for (const name of Object.keys(login)) {
-      if (before[name] === undefined) delete process.env[name]
-      else process.env[name] = before[name]
-    }
+    logOut()
   })
 
   describe('what is shown', () => {

@@ -14,8 +14,9 @@ import { connectRedisStateStore } from '../../../lib/connectors/state-redis.ts'
 import { readCommitted } from '../../../lib/emulator/committed.ts'
 import { buildEvent, type ConsumedRecord } from '../../../lib/emulator/event.ts'
 import { createHandler } from '../../../lib/runtime/handler.ts'
-import type { StatePort, TransactionPort } from '../../../lib/runtime/ports.ts'
+import { RetryableError, type StatePort, type TransactionPort } from '../../../lib/runtime/ports.ts'
 import { checkScenario } from '../../../lib/scenario/check.ts'
+import type { RunningState } from '../../connectors/state/stores.ts'
 
 export interface Services {
   readonly broker: string
@@ -25,10 +26,46 @@ export interface Services {
   readonly endpoint?: string
 }
 
+/** One of the stores that the contract is run on. */
+export function storeOf({ url, dynamoDb }: RunningState): Pick<Services, 'store' | 'endpoint'> {
+  return dynamoDb === undefined ? { store: url! } : { store: `dynamodb://${dynamoDb.table}`, endpoint: dynamoDb.endpoint! }
+}
+
+/** As Lambda has them; AWS' client wants them before it asks whomever. */
+export const login = { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' } as const
+
+/** Puts them into the environment of this process, and gives what puts back what was there. */
+export function logIn(): () => void {
+  const before = Object.keys(login).map(name => [name, process.env[name]] as const)
+  Object.assign(process.env, login)
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}
+
 export interface Wrapping {
   kafka(kafka: KafkaPort): TransactionPort
   state(state: StatePort): StatePort
 }
+
+/** Its calls as they are, for others to replace one of them: its methods are a class's. */
+export const passing = (kafka: TransactionPort): TransactionPort => ({
+  fence: (id, deadline) => kafka.fence(id, deadline),
+  readProgress: (group, partition, deadline) => kafka.readProgress(group, partition, deadline),
+  endOffset: (partition, deadline) => kafka.endOffset(partition, deadline),
+  transact: (session, transaction, deadline) => kafka.transact(session, transaction, deadline),
+  close: () => kafka.close(),
+})
+
+export const dyingBeforeTheCommit = (kafka: TransactionPort): TransactionPort => ({
+  ...passing(kafka),
+  transact: async () => {
+    throw new RetryableError('kafka-unreachable', 'it died')
+  },
+})
 
 export interface Container {
   /** Customers by partition and offset. */
