@@ -94,15 +94,16 @@ export async function untilReady(
  */
 const listeningPorts = { first: 20_000, count: 12_000 }
 
+// Not from the first on, since others look for ports at the same time; and none twice, since who was given one may start later.
+let nextPort = Math.floor(Math.random() * listeningPorts.count)
+
 /** Ports that were free a moment ago; whoever takes one in between makes the start fail, and the caller asks again. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers: Server[] = []
   try {
-    // Not from the first on: others look for ports at the same time.
-    const start = Math.floor(Math.random() * listeningPorts.count)
-    for (let n = 0; servers.length < count; n++) {
-      if (n === listeningPorts.count) throw new Error(`of ${listeningPorts.count} ports ${count} are not free`)
-      const server = await listening(listeningPorts.first + ((start + n) % listeningPorts.count))
+    for (let tried = 0; servers.length < count; tried++) {
+      if (tried === listeningPorts.count) throw new Error(`of ${listeningPorts.count} ports ${count} are not free`)
+      const server = await listening(listeningPorts.first + (nextPort++ % listeningPorts.count))
       if (server !== undefined) servers.push(server)
     }
     return servers.map(server => (server.address() as { port: number }).port)
