@@ -1,6 +1,7 @@
 // Look-ups by HTTP: one request per key (with `batch: array` one for all), as many at a time as a small service bears, over kept connections. 404
-// means that there is nothing; 429 and 5xx are asked again after a random pause while there is time. Each request has its own outcome: what one
-// address does not answer spoils no other, and a server that is dead is left alone while others are asked. Messages name the server alone: paths and queries hold customers' keys.
+// means that there is nothing; 429 and 5xx are asked again after a random pause while there is time. Each request has its own time and outcome: what
+// one address does not answer spoils no other, and a server that is dead, or wants to be left alone, is, while others are asked. Messages name the
+// server alone: paths and queries hold customers' keys.
 import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
 import { type Breaker, createBreaker } from '../runtime/breaker.ts'
 import { type Deadline, type LookupPort, type LookupRequest, RetryableError, Unanswered } from '../runtime/ports.ts'
@@ -23,13 +24,17 @@ const longestArrayBytes = 16 * 1024 * 1024
 const advice =
   'If requests fail from the start, check the address, and that the function reaches it: security group, NAT, certificate.'
 
+/** A server's wish to be left alone is kept for so long at most: a slip of it should not outlive the day. */
+const longestPauseMs = 15 * 60_000
+
 /** One request, and where its answers go. */
 interface Question {
   readonly url: URL
   readonly init: RequestInit
   readonly places: readonly Place[]
-  /** `batch: array`: the answer is an array with an element for each place. */
-  readonly isArray: boolean
+  /** `batch: array`: a text for each place; the answer is an array with an element for each. */
+  readonly bodies?: readonly string[]
+  readonly time: Time
 }
 
 interface Place {
@@ -37,11 +42,26 @@ interface Place {
   readonly k: number
 }
 
-/** What is known of a server during one round trip. */
+/** How long requests of one look-up may take, from the beginning of the round trip. */
+interface Time {
+  readonly timeoutMs: number
+  readonly endMs: number
+  readonly signal: AbortSignal
+}
+
+/** What is known of a server, over round trips. */
 interface Server {
-  readonly questions: Question[]
+  readonly breaker: Breaker
   /** It asked not to be asked before. */
   pausedUntilMs: number
+  /** With this status. */
+  pausedBy: number
+}
+
+/** What is known of a server during one round trip. */
+interface Asked {
+  readonly server: Server
+  readonly questions: Question[]
   failuresInRow: number
   lastFailure: unknown
 }
@@ -51,94 +71,113 @@ class Refused extends Error {}
 
 export function connectHttp({ scenario }: HttpConfig): LookupPort {
   // Few: a host stands in the scenario without holes.
-  const breakers = new Map<string, Breaker>()
+  const servers = new Map<string, Server>()
   return { lookupMany, close: async () => undefined }
 
-  function breakerOf(host: string): Breaker {
-    const breaker = breakers.get(host) ?? createBreaker({ scenario, store: host, nowMs: () => performance.now() })
-    breakers.set(host, breaker)
-    return breaker
+  function serverOf(host: string): Server {
+    const breaker = () => createBreaker({ scenario, store: host, nowMs: () => performance.now() })
+    const server = servers.get(host) ?? { breaker: breaker(), pausedUntilMs: 0, pausedBy: 0 }
+    servers.set(host, server)
+    return server
   }
 
   async function lookupMany(
     requests: readonly LookupRequest[],
     deadline: Deadline,
   ): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]> {
-    const timeoutMs = timeoutOf(deadline)
-    const endMs = performance.now() + timeoutMs
-    const signal = AbortSignal.timeout(timeoutMs)
     const answers = requests.map(({ keys }): (LookupAnswer | Unanswered)[] => new Array(keys.length).fill(null))
-    const servers = new Map<string, Server>()
-    for (const question of questionsOf(requests, answers, signal)) {
-      const server = servers.get(question.url.host) ?? {
-        questions: [],
-        pausedUntilMs: 0,
-        failuresInRow: 0,
-        lastFailure: undefined,
-      }
-      servers.set(question.url.host, server)
-      server.questions.push(question)
+    const byHost = new Map<string, Asked>()
+    for (const question of questionsOf(requests, answers, timesOf(requests, deadline))) {
+      const { host } = question.url
+      const asked = byHost.get(host) ?? { server: serverOf(host), questions: [], failuresInRow: 0, lastFailure: undefined }
+      byHost.set(host, asked)
+      asked.questions.push(question)
     }
-    const failures = await Promise.all([...servers].map(([host, server]) => failureOf(host, server)))
-    // Nobody answered anything: the whole world of this look-up is broken, and whoever counts that must know.
-    if (failures.length > 0 && failures.every(failure => failure !== undefined)) throw failures[0]
+    await Promise.all([...byHost].map(([host, asked]) => answerAll(host, asked)))
     return answers
 
-    /** Undefined: it answered something. */
-    async function failureOf(host: string, server: Server): Promise<RetryableError | undefined> {
+    async function answerAll(host: string, asked: Asked): Promise<void> {
+      const { server } = asked
+      const early = asked.questions.filter(({ time }) => time.endMs <= server.pausedUntilMs)
+      // Not asked, as it wished: no failure that the breaker should count.
+      if (early.length > 0) leaveOpen(host, early, new Refused(pauseReason(server)))
+      const questions = asked.questions.filter(({ time }) => time.endMs > server.pausedUntilMs)
+      if (questions.length === 0) return
+      let isAsked = false
       try {
-        await breakerOf(host).call(() => askServer(host, server))
-        return undefined
+        await server.breaker.call(() => {
+          isAsked = true
+          return askServer(host, { ...asked, questions })
+        })
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error
-        leaveOpen(server.questions, error)
-        return error
+        if (!isAsked) leaveOpen(host, questions, error)
       }
     }
 
     /** Throws where it answered nothing. */
-    async function askServer(host: string, server: Server): Promise<void> {
-      const failed: { readonly question: Question; readonly error: unknown }[] = []
-      const tasks = server.questions.map(question => async () => {
+    async function askServer(host: string, asked: Asked): Promise<void> {
+      const failed = new Map<Time, { readonly questions: Question[]; readonly error: unknown }>()
+      let failedCount = 0
+      const tasks = asked.questions.map(question => async () => {
+        const { time } = question
         try {
-          const found = await ask(question, server, { endMs, signal })
+          const found = await ask(question, asked)
           question.places.forEach(({ request, k }, p) => {
             answers[request]![k] = found[p]!
           })
         } catch (error) {
-          failed.push({ question, error: signal.aborted ? new TimeUp() : error })
+          failedCount++
+          const alike = failed.get(time) ?? { questions: [], error: time.signal.aborted ? new TimeUp() : error }
+          failed.set(time, alike)
+          alike.questions.push(question)
         }
       })
       await inTurn(tasks, requestLimit)
-      if (failed.length === 0) return
-      const { error } = failed[0]!
-      const questions = failed.map(({ question }) => question)
+      const failures = [...failed.values()].map(({ questions, error }) => leaveOpen(host, questions, error))
+      if (failedCount === asked.questions.length) throw failures[0]!
+    }
+
+    /** Questions that may take the same time. */
+    function leaveOpen(host: string, questions: readonly Question[], error: unknown): RetryableError {
       const failure = unanswered(error, {
         store: 'http',
         scenario,
         keyCount: questions.reduce((sum, { places }) => sum + places.length, 0),
         address: host,
-        timeoutMs,
+        timeoutMs: questions[0]!.time.timeoutMs,
         advice,
         ...(error instanceof Refused && { reason: error.message }),
       })
-      if (failed.length === server.questions.length) throw failure
-      leaveOpen(questions, failure)
-    }
-
-    function leaveOpen(questions: readonly Question[], failure: RetryableError): void {
       for (const { places } of questions) for (const { request, k } of places) answers[request]![k] = new Unanswered(failure)
+      return failure
     }
   }
+}
+
+/** By request; look-ups that may take equally long share theirs. */
+function timesOf(requests: readonly LookupRequest[], deadline: Deadline): readonly Time[] {
+  const times = new Map<number, Time>()
+  return requests.map(request => {
+    const timeoutMs = timeoutOf(deadline, [request])
+    const time = times.get(timeoutMs) ?? {
+      timeoutMs,
+      endMs: performance.now() + timeoutMs,
+      signal: AbortSignal.timeout(timeoutMs),
+    }
+    times.set(timeoutMs, time)
+    return time
+  })
 }
 
 function questionsOf(
   requests: readonly LookupRequest[],
   answers: readonly (LookupAnswer | Unanswered)[][],
-  signal: AbortSignal,
+  times: readonly Time[],
 ): readonly Question[] {
   return requests.flatMap(({ command, keys }, request) => {
     if (command.kind !== 'request') throw new Error(`HTTP has no look-ups of the kind "${command.kind}"`)
+    const time = times[request]!
     const single: Question[] = []
     const arrays = new Map<string, { readonly url: URL; readonly bodies: string[]; readonly places: Place[] }[]>()
     keys.forEach((key, k) => {
@@ -151,7 +190,7 @@ function questionsOf(
         return
       }
       if (command.batch === undefined) {
-        single.push({ url, init: initOf(command, url, body, signal), places: [{ request, k }], isArray: false })
+        single.push({ url, init: initOf(command, url, body, time), places: [{ request, k }], time })
         return
       }
       const ofAddress = arrays.get(address) ?? []
@@ -162,14 +201,16 @@ function questionsOf(
       ofAddress.at(-1)!.places.push({ request, k })
     })
     const batched = [...arrays.values()].flat().map(({ url, bodies, places }): Question => {
-      return { url, init: initOf(command, url, `[${bodies.join(',')}]`, signal), places, isArray: true }
+      return { url, init: initOf(command, url, arrayOf(bodies), time), places, bodies, time }
     })
     return [...single, ...batched]
   })
 }
 
+const arrayOf = (bodies: readonly string[]) => `[${bodies.join(',')}]`
+
 /** Takes the login out of the URL, since fetch refuses an address with a password in it. */
-function initOf({ method }: { readonly method: 'GET' | 'POST' }, url: URL, body: string, signal: AbortSignal): RequestInit {
+function initOf({ method }: { readonly method: 'GET' | 'POST' }, url: URL, body: string, { signal }: Time): RequestInit {
   const headers: Record<string, string> = { accept: 'application/json' }
   if (url.username !== '' || url.password !== '') {
     const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
@@ -183,68 +224,98 @@ function initOf({ method }: { readonly method: 'GET' | 'POST' }, url: URL, body:
 }
 
 /** An answer for each place. Throws where the server gives none. */
-async function ask(
-  question: Question,
-  server: Server,
-  { endMs, signal }: { readonly endMs: number; readonly signal: AbortSignal },
-): Promise<readonly LookupAnswer[]> {
+async function ask(question: Question, asked: Asked): Promise<readonly LookupAnswer[]> {
+  const { time } = question
+  const { server } = asked
   for (let attempt = 1; ; attempt++) {
-    if (server.failuresInRow >= hopelessAfter) throw server.lastFailure
+    if (asked.failuresInRow >= hopelessAfter) throw asked.lastFailure
     const waitMs = server.pausedUntilMs - performance.now()
     // Not all of them at the same moment.
-    if (waitMs > 0 && !(await pause(waitMs + backoffMs(0, firstPauseMs), { endMs, signal }))) throw server.lastFailure
+    if (waitMs > 0 && !(await pause(waitMs + backoffMs(0, firstPauseMs), time)))
+      throw asked.lastFailure ?? new Refused(pauseReason(server))
     let pauseMs = backoffMs(attempt - 1, firstPauseMs)
+    let answers: Awaited<ReturnType<typeof answersOf>> = 'again'
     let failure: unknown
     try {
       const response = await fetch(question.url, question.init)
-      const answers = await answersOf(response, question)
-      if (answers !== undefined) {
-        server.failuresInRow = 0
-        return answers
-      }
-      failure = new Refused(`it answered ${response.status}`)
-      const retryAfterMs = retryAfterMsOf(response.headers.get('retry-after'))
-      if (retryAfterMs !== undefined) {
-        // It holds for all that is asked there.
+      answers = await answersOf(response, question)
+      if (answers === 'again') {
+        failure = new Refused(`it answered ${response.status}`)
+        const retryAfterMs = retryAfterMsOf(response.headers.get('retry-after'))
+        // It holds for all that is asked there, also in later round trips.
         server.pausedUntilMs = Math.max(server.pausedUntilMs, performance.now() + retryAfterMs)
+        server.pausedBy = response.status
         pauseMs += retryAfterMs
       }
     } catch (error) {
       // A kept connection that the other side has closed shows it only now; a look-up may be asked twice.
       failure = error
     }
-    server.lastFailure = failure
-    const isFinal = failure instanceof NotAsIs || attempt === attempts || signal.aborted
-    if (isFinal || !(await pause(pauseMs, { endMs, signal }))) {
-      server.failuresInRow++
+    if (answers === 'too much at once') return inHalves(question, asked)
+    if (answers !== 'again') {
+      asked.failuresInRow = 0
+      return answers
+    }
+    asked.lastFailure = failure
+    const isFinal = failure instanceof NotAsIs || attempt === attempts || time.signal.aborted
+    if (isFinal || !(await pause(pauseMs, time))) {
+      asked.failuresInRow++
       throw failure
     }
   }
 }
 
-/** Asking again would change nothing: a login that is wanted, an address elsewhere. */
+/** An array that is too long for the service says nothing of a single record. */
+async function inHalves(question: Question, asked: Asked): Promise<readonly LookupAnswer[]> {
+  const { places, bodies, init } = question
+  const middle = places.length >> 1
+  const found: LookupAnswer[] = []
+  for (const [start, end] of [
+    [0, middle],
+    [middle, places.length],
+  ] as const) {
+    const part = bodies!.slice(start, end)
+    const half = { ...question, init: { ...init, body: arrayOf(part) }, places: places.slice(start, end), bodies: part }
+    found.push(...(await ask(half, asked)))
+  }
+  return found
+}
+
+function pauseReason({ pausedUntilMs, pausedBy }: Server): string {
+  const seconds = Math.ceil((pausedUntilMs - performance.now()) / 1000)
+  return `it answered ${pausedBy} and wants to be left alone for another ${seconds} s`
+}
+
+/** Asking again in this round trip would change nothing: a login that is wanted, an address elsewhere. */
 class NotAsIs extends Refused {}
 
 /** False where the pause would end after the time. */
-async function pause(
-  pauseMs: number,
-  { endMs, signal }: { readonly endMs: number; readonly signal: AbortSignal },
-): Promise<boolean> {
+async function pause(pauseMs: number, { endMs, signal }: Time): Promise<boolean> {
   if (performance.now() + pauseMs >= endMs) return false
   await new Promise(resolve => setTimeout(resolve, pauseMs))
   return !signal.aborted
 }
 
-/** Seconds, or a date. */
-function retryAfterMsOf(header: string | null): number | undefined {
-  if (header === null) return undefined
+/** Seconds, or a date; 0 where there is neither. */
+function retryAfterMsOf(header: string | null): number {
+  if (header === null) return 0
   const afterMs = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
-  return Number.isNaN(afterMs) ? undefined : Math.max(0, afterMs)
+  return Number.isNaN(afterMs) ? 0 : Math.min(longestPauseMs, Math.max(0, afterMs))
 }
 
-/** Undefined: the server is not well (429, 5xx), and may be asked again. */
-async function answersOf(response: Response, { places, isArray }: Question): Promise<readonly LookupAnswer[] | undefined> {
+/** Too early (RFC 8470), too often, too slowly sent: the same may be answered a moment later. */
+const againStatuses = [408, 425, 429]
+
+/** Who asks is the configuration's matter and no record's. (407 never gets here: to fetch it is an error of the network.) */
+const loginStatuses = [401, 403]
+
+/** `again`: the server is not well. Throws NotAsIs where no record is to blame. */
+async function answersOf(
+  response: Response,
+  { places, bodies }: Question,
+): Promise<readonly LookupAnswer[] | 'again' | 'too much at once'> {
   const { status } = response
+  const isArray = bodies !== undefined
   const forAll = (answer: LookupAnswer) => places.map(() => answer)
   if (status >= 200 && status <= 299) {
     const text = await textOf(response, isArray ? longestArrayBytes : longestAnswerBytes)
@@ -252,12 +323,16 @@ async function answersOf(response: Response, { places, isArray }: Question): Pro
     return text instanceof WrongKind ? forAll(text) : elementsOf(text, places.length)
   }
   await response.body?.cancel()
-  // That an array of customers is not there can only be said of the address.
-  if ((status === 404 || status === 410) && !isArray) return forAll(null)
-  // A matter of this key where the service calls the request bad; of the configuration where it wants a login or sends elsewhere.
-  if (status === 400 || status === 422) return forAll(new WrongKind(`an answer with the status ${status}`))
-  if (status === 429 || status >= 500) return undefined
-  throw new NotAsIs(`it answered ${status}`)
+  if (status === 404 || status === 410) {
+    // That an array of customers is not there can only be said of the address.
+    if (isArray) throw new NotAsIs(`it answered ${status}`)
+    return forAll(null)
+  }
+  if (status >= 500 || againStatuses.includes(status)) return 'again'
+  if (status < 400 || loginStatuses.includes(status)) throw new NotAsIs(`it answered ${status}`)
+  if (status === 413 && places.length > 1) return 'too much at once'
+  // All else is said of what was asked: a record's key or body that the service does not take must not stop the stream.
+  return forAll(new WrongKind(`an answer with the status ${status}`))
 }
 
 async function textOf(response: Response, longestBytes: number): Promise<string | null | WrongKind> {

@@ -33,7 +33,7 @@ export function connectIgnite({ url, scenario, ca }: IgniteConfig): LookupPort {
     requests: readonly LookupRequest[],
     deadline: Deadline,
   ): Promise<readonly (readonly LookupAnswer[])[]> {
-    const timeoutMs = timeoutOf(deadline)
+    const timeoutMs = timeoutOf(deadline, requests)
     const keys = [...new Set(requests.flatMap(request => request.keys))]
     if (keys.length === 0) return requests.map(() => [])
     const startedMs = performance.now()

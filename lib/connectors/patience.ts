@@ -1,9 +1,6 @@
 // What all stores share: how long a round trip may take, and the sentence when none came. A message names the store's address and never
 // what stands behind it (passwords, tokens, keys): those are secrets or customers' data.
-import { type Deadline, RetryableError } from '../runtime/ports.ts'
-
-/** Longest wait for one round trip where neither the look-up nor the invocation's rest says less. */
-const defaultTimeoutMs = 2000
+import { type Deadline, type LookupRequest, RetryableError, usualTimeoutMs } from '../runtime/ports.ts'
 
 export class TimeUp extends Error {
   override readonly name = 'TimeUp'
@@ -23,9 +20,14 @@ export interface Unanswered {
   readonly advice: string
 }
 
-/** Whole: what remains is measured in fractions, and AbortSignal.timeout throws at one. */
-export function timeoutOf(deadline: Deadline): number {
-  return Math.max(1, Math.floor(Math.min(defaultTimeoutMs, deadline.remainingMs())))
+/**
+ * How long what these ask together may take: as long as the most patient of them waits. Whole, since what remains is measured in fractions, and
+ * AbortSignal.timeout throws at one.
+ */
+export function timeoutOf(deadline: Deadline, requests: readonly Pick<LookupRequest, 'timeoutMs'>[] = []): number {
+  const longestMs =
+    requests.length === 0 ? usualTimeoutMs : Math.max(...requests.map(({ timeoutMs }) => timeoutMs ?? usualTimeoutMs))
+  return Math.max(1, Math.floor(Math.min(longestMs, deadline.remainingMs())))
 }
 
 export function unanswered(error: unknown, what: Unanswered): RetryableError {

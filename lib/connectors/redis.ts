@@ -24,7 +24,7 @@ export function connectRedis({ url, scenario, ca }: RedisConfig): LookupPort {
       const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length))
       const keyCount = requests.reduce((sum, { keys }) => sum + keys.length, 0)
       if (keyCount === 0) return answers
-      const timeoutMs = timeoutOf(deadline)
+      const timeoutMs = timeoutOf(deadline, requests)
       const endMs = performance.now() + timeoutMs
       const early: AcceptAnswer = (request, position, answer) => {
         answers[request]![position] = answer

@@ -39,7 +39,7 @@ export function connectUpstash({ url, token, scenario }: UpstashConfig): LookupP
     requests: readonly LookupRequest[],
     deadline: Deadline,
   ): Promise<readonly (readonly LookupAnswer[])[]> {
-    const timeoutMs = timeoutOf(deadline)
+    const timeoutMs = timeoutOf(deadline, requests)
     const commands: Command[] = requests.flatMap(({ keys }, request) => keys.map((_, key) => ({ request, key })))
     const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length).fill(null))
     const signal = AbortSignal.timeout(timeoutMs)

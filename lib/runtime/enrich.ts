@@ -14,6 +14,7 @@ import {
   RetryableError,
   type TellAnswer,
   Unanswered,
+  usualTimeoutMs,
 } from './ports.ts'
 
 /** Fills the columns of these look-ups. Throws RetryableError where a store gave no answer to a look-up with `onError: retry`. */
@@ -62,6 +63,8 @@ interface Fetch {
   readonly identities: string[]
   readonly keys: string[]
   readonly members: string[] | undefined
+  /** By identity: the key index, or what is known without asking. */
+  readonly keyIndexes: Map<string, number | Known>
   /** By key index: the decoded value. */
   readonly values: unknown[]
   /** By key index: whether the value is there. */
@@ -87,6 +90,7 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
     identities: [],
     keys: [],
     members: lookup.member && [],
+    keyIndexes: new Map(),
     values: [],
     isKnown: [],
     unknown: [],
@@ -94,11 +98,10 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
     waiting: [],
     lists: [],
   }
-  const keyIndexes = new Map<string, number | Known>()
   for (let i = 0; i < columns.recordCount; i++) {
     if (!lookup.needed(columns, i)) continue
     if (lookup.each === undefined) {
-      const asked = ask(fetch, keyIndexes, lookup.key(columns, i), lookup.member?.(columns, i))
+      const asked = ask(fetch, lookup.key(columns, i), lookup.member?.(columns, i))
       if (typeof asked === 'number') fetch.waiting.push(i, asked)
       else column[i] = asked.value
       continue
@@ -108,7 +111,7 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
     else if (elements.length > maxElements) column[i] = tooManyElements(lookup.name, elements.length)
     else {
       const found = elements.map((element, index) =>
-        ask(fetch, keyIndexes, lookup.key(columns, i, element, index), lookup.member?.(columns, i, element, index)),
+        ask(fetch, lookup.key(columns, i, element, index), lookup.member?.(columns, i, element, index)),
       )
       fetch.lists.push({ record: i, elements, found })
     }
@@ -117,13 +120,8 @@ function collect(columns: Columns, lookup: LookupPlan, column: unknown[]): Fetch
 }
 
 /** The index of the key, or what is known without asking. */
-function ask(
-  fetch: Fetch,
-  keyIndexes: Map<string, number | Known>,
-  key: string | undefined | Failure,
-  member: string | undefined | Failure,
-): number | Known {
-  const { lookup } = fetch
+function ask(fetch: Fetch, key: string | undefined | Failure, member: string | undefined | Failure): number | Known {
+  const { lookup, keyIndexes } = fetch
   if (key instanceof Failure) return { value: key }
   if (member instanceof Failure) return { value: member }
   // A hole that may be missing is: no look-up is made, the answer is missing.
@@ -185,25 +183,21 @@ async function takingOff(fetches: readonly Fetch[], memory: LookupMemory | undef
 }
 
 async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline, memory: LookupMemory | undefined) {
-  const requests: LookupRequest[] = fetches.map(({ lookup, keys, members, unknown }) => ({
-    command: lookup.command,
-    // Usually nothing is known before.
-    keys: unknown.length === keys.length ? keys : unknown.map(k => keys[k]!),
-    ...(members && { members: unknown.length === keys.length ? members : unknown.map(k => members[k]!) }),
-  }))
-  const timeoutMs = Math.min(...fetches.map(fetch => fetch.lookup.timeoutMs ?? Number.POSITIVE_INFINITY))
-  // Counted from here: a store that tries again asks several times what is left.
-  const endMs = performance.now() + timeoutMs
-  const shortest: Deadline = { remainingMs: () => Math.min(deadline.remainingMs(), endMs - performance.now()) }
+  const loans = loansOf(fetches)
+  const patience = patienceOf(fetches, loans)
+  const requests = fetches.map((fetch, f) => requestOf(fetch, loans[f], patience[f]))
   // What a store tells early is decoded while the rest is on its way, and used where it is what the result says.
   const early = fetches.map(({ unknown }): Told[] => new Array(unknown.length))
-  const tell: TellAnswer = (f, position, answer) => {
+  const tell: TellAnswer = (f, asked, answer) => {
     const { lookup, keys, unknown } = fetches[f]!
+    const position = loans[f]?.own[asked] ?? asked
     early[f]![position] = { answer, value: lookup.decode(answer, keys[unknown[position]!]!) }
   }
-  let answers: readonly (readonly (LookupAnswer | Unanswered)[])[] | undefined
+  let answers: Answers[] | undefined
   try {
-    answers = await store.lookupMany(requests, shortest, tell)
+    const told = await store.lookupMany(requests, deadline, tell)
+    answers = []
+    for (const [f, own] of told.entries()) answers.push(withLoans(own, fetches[f]!, loans[f], answers))
   } catch (error) {
     // One pipeline, one fate: nobody knows which of its answers would have come.
     if (!(error instanceof RetryableError) || fetches.some(fetch => fetch.lookup.onError === 'retry')) throw error
@@ -214,6 +208,86 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
   })
   fetches.forEach((fetch, f) => {
     take(fetch, answers?.[f], early[f]!, memory)
+  })
+}
+
+type Answers = readonly (LookupAnswer | Unanswered)[]
+
+/** What one look-up need not ask, since an earlier one of this round trip asks the same. Positions are those in `unknown`. */
+interface Loans {
+  /** What it asks itself. */
+  readonly own: readonly number[]
+  /** By position: who asks it, and where. */
+  readonly lent: ReadonlyMap<number, { readonly lender: number; readonly position: number }>
+}
+
+/** Equal look-ups are made once, and each reads the answer by its own types. Undefined: asks all itself, as usual. */
+function loansOf(fetches: readonly Fetch[]): readonly (Loans | undefined)[] {
+  if (fetches.length === 1) return [undefined]
+  // Equal keys of state are different things: each entry has a place of its own in the store.
+  const commands = fetches.map(({ lookup }) => (lookup.store === 'state' ? undefined : JSON.stringify(lookup.command)))
+  return fetches.map(({ unknown, identities }, f) => {
+    const lenders = commands.flatMap((command, l) => (l < f && command !== undefined && command === commands[f] ? [l] : []))
+    if (lenders.length === 0) return undefined
+    const positions = lenders.map(lender => positionsIn(fetches[lender]!))
+    const own: number[] = []
+    const lent = new Map<number, { lender: number; position: number }>()
+    for (const [position, k] of unknown.entries()) {
+      let isLent = false
+      for (let l = 0; l < lenders.length && !isLent; l++) {
+        const there = positions[l]!(identities[k]!)
+        if (there === undefined) continue
+        lent.set(position, { lender: lenders[l]!, position: there })
+        isLent = true
+      }
+      if (!isLent) own.push(position)
+    }
+    return lent.size === 0 ? undefined : { own, lent }
+  })
+}
+
+/** Where a look-up asks for this; undefined: it does not, or knows it already. */
+function positionsIn({ keyIndexes, keys, unknown }: Fetch): (identity: string) => number | undefined {
+  const positions = unknown.length === keys.length ? undefined : new Map(unknown.map((k, position) => [k, position]))
+  return identity => {
+    const k = keyIndexes.get(identity)
+    if (typeof k !== 'number') return undefined
+    return positions === undefined ? k : positions.get(k)
+  }
+}
+
+/** Each waits as long as its look-up says, for what it asks for others as long as they do. */
+function patienceOf(fetches: readonly Fetch[], loans: readonly (Loans | undefined)[]): readonly (number | undefined)[] {
+  const own = fetches.map(({ lookup }) => lookup.timeoutMs)
+  const longest = [...own]
+  for (const [f, lent] of loans.map(one => one?.lent).entries())
+    for (const { lender } of lent?.values() ?? [])
+      if (own[lender] !== own[f]) longest[lender] = Math.max(longest[lender] ?? usualTimeoutMs, own[f] ?? usualTimeoutMs)
+  return longest
+}
+
+function requestOf(
+  { lookup, keys, members, unknown }: Fetch,
+  loans: Loans | undefined,
+  timeoutMs: number | undefined,
+): LookupRequest {
+  const asked = loans === undefined ? unknown : loans.own.map(position => unknown[position]!)
+  // Usually nothing is known before.
+  const isAll = asked.length === keys.length
+  return {
+    command: lookup.command,
+    keys: isAll ? keys : asked.map(k => keys[k]!),
+    ...(members && { members: isAll ? members : asked.map(k => members[k]!) }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  }
+}
+
+function withLoans(own: Answers, { unknown }: Fetch, loans: Loans | undefined, before: readonly Answers[]): Answers {
+  if (loans === undefined) return own
+  let next = 0
+  return unknown.map((_, position) => {
+    const loan = loans.lent.get(position)
+    return loan === undefined ? own[next++]! : before[loan.lender]![loan.position]!
   })
 }
 

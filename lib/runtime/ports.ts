@@ -7,14 +7,20 @@ export interface LookupRequest {
   readonly keys: readonly string[]
   /** For `member`: as many as keys. */
   readonly members?: readonly string[]
+  /** Longest wait for these answers, where the deadline leaves more; undefined: `usualTimeoutMs`. */
+  readonly timeoutMs?: number
 }
+
+/** Longest wait for one round trip where the look-up says nothing else and the invocation leaves as much. */
+export const usualTimeoutMs = 2000
 
 export interface LookupPort {
   /**
    * Answers all requests in one pipelined round trip; `answers[r][k]` belongs to `requests[r].keys[k]`.
-   * Throws RetryableError where the store gave no answer within the deadline; a store that is many (HTTP) may leave single keys unanswered.
-   * There is no single-key call to misuse. `tell`: a store may tell answers while others are on their way, so that they can be decoded
-   * meanwhile; the result alone counts.
+   * Throws RetryableError where the store gave no answer in time. One pipeline has one fate, and lasts as long as the most patient of its
+   * requests. A store that is many (HTTP's servers, DynamoDB's tables) keeps each request's own time, leaves keys unanswered instead, and
+   * knows itself which of the many to leave alone. There is no single-key call to misuse. `tell`: a store may tell answers while others are on
+   * their way, so that they can be decoded meanwhile; the result alone counts.
    */
   lookupMany(
     requests: readonly LookupRequest[],

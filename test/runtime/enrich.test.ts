@@ -3,8 +3,9 @@ import { memoryStore } from '../../lib/connectors/memory.ts'
 import { createColumns } from '../../lib/plan/columns.ts'
 import { Failure } from '../../lib/plan/failure.ts'
 import { type LookupAnswer, type LookupPlan, WrongKind } from '../../lib/plan/plan.ts'
+import { createLookupMemory } from '../../lib/runtime/cache.ts'
 import { enrich } from '../../lib/runtime/enrich.ts'
-import { type LookupPort, RetryableError } from '../../lib/runtime/ports.ts'
+import { type LookupPort, RetryableError, Unanswered } from '../../lib/runtime/ports.ts'
 import { customerLookup, visits } from './plan-fixture.ts'
 
 const deadline = { remainingMs: () => 1000 }
@@ -101,6 +102,153 @@ describe('no answer', () => {
     await expect(
       enrich(columnsOf(['a']), [{ ...customerLookup, onError: 'missing' }], [0], { redis: buggy }, deadline),
     ).rejects.toThrow('bug')
+  })
+})
+
+describe('equal look-ups of one stage', () => {
+  const text = (name: string, change: Partial<LookupPlan> = {}): LookupPlan => ({
+    ...customerLookup,
+    name,
+    command: { kind: 'string' },
+    decode: answer => `${name} ${answer}`,
+    missing: () => `${name} missing`,
+    ...change,
+  })
+  const texts = (...keys: readonly string[]) => keys.map(key => [`customer:${key}`, { type: 'string', value: key }] as const)
+  /** What each look-up found for each record, and what was asked. */
+  const found = async (
+    lookups: readonly LookupPlan[],
+    ids: readonly string[],
+    store = memoryStore(Object.fromEntries(texts('a', 'b', 'c'))),
+  ) => {
+    const columns = columnsOf(ids)
+    const own = { ...columns, lookups: lookups.map((): unknown[] => new Array(ids.length)) }
+    await enrich(
+      own,
+      lookups,
+      lookups.map((_, l) => l),
+      { redis: store, state: store },
+      deadline,
+    )
+    return {
+      values: own.lookups,
+      asked: store.calls.map(call => call.map(({ keys }) => keys.map(key => key.slice('customer:'.length)).join(' '))),
+    }
+  }
+  const oneOf = (ids: readonly string[], rest: LookupPlan): LookupPlan => ({
+    ...rest,
+    key: (columns, i) =>
+      ids.includes((columns.event[i] as { id: string }).id) ? `customer:${(columns.event[i] as { id: string }).id}` : undefined,
+  })
+
+  test('are made once, and each reads the answer in its own way', async () => {
+    const { values, asked } = await found([text('one'), text('two'), text('three')], ['a', 'x', 'a'])
+    expect(values).toEqual([
+      ['one a', 'one null', 'one a'],
+      ['two a', 'two null', 'two a'],
+      ['three a', 'three null', 'three a'],
+    ])
+    expect(asked).toEqual([['a x', '', '']])
+  })
+
+  test('are those of the same key, whoever has it first', async () => {
+    const lookups = [oneOf(['b'], text('one')), oneOf(['a', 'b'], text('two')), oneOf(['a', 'b', 'c'], text('three'))]
+    const { values, asked } = await found(lookups, ['a', 'b', 'c', 'x'])
+    expect(values).toEqual([
+      ['one missing', 'one b', 'one missing', 'one missing'],
+      ['two a', 'two b', 'two missing', 'two missing'],
+      ['three a', 'three b', 'three c', 'three missing'],
+    ])
+    expect(asked).toEqual([['b', 'a', 'c']])
+  })
+
+  test('are no others: another kind or other fields, entries of state', async () => {
+    const hash = (name: string, fields: readonly string[]) => text(name, { command: { kind: 'hash', fields } })
+    const { asked } = await found(
+      [
+        hash('one', ['age']),
+        hash('two', ['name']),
+        text('three'),
+        text('four', { store: 'state' }),
+        text('five', { store: 'state' }),
+      ],
+      ['a'],
+    )
+    expect(asked).toEqual([['a', 'a', 'a', 'a', 'a']])
+  })
+
+  test('members of one set are told apart', async () => {
+    const member = (name: string, asked: string) => text(name, { command: { kind: 'member' }, member: () => asked })
+    const set = memoryStore({ 'customer:a': { type: 'set', value: ['x'] } })
+    const { values, asked } = await found([member('one', 'x'), member('two', 'y'), member('three', 'x')], ['a'], set)
+    expect(values).toEqual([['one true'], ['two false'], ['three true']])
+    expect(asked).toEqual([['a', 'a', '']])
+  })
+
+  test('without an answer go by what each declares', async () => {
+    const silent: LookupPort = {
+      lookupMany: async requests =>
+        requests.map(({ keys }) => keys.map(() => new Unanswered(new RetryableError('http-timeout', 'late')))),
+      close: async () => undefined,
+    }
+    const ask = async (second: LookupPlan['onError']) => {
+      const lookups = [text('one', { onError: 'missing' }), text('two', { onError: second })]
+      const columns = { ...columnsOf(['a']), lookups: [[], []] as unknown[][] }
+      await enrich(columns, lookups, [0, 1], { redis: silent }, deadline)
+      return columns.lookups
+    }
+    await expect(ask('retry')).rejects.toThrow('late')
+    expect(await ask('deadLetter')).toEqual([['one missing'], [expect.objectContaining({ reason: 'lookup-invalid' })]])
+  })
+
+  test('are waited for as long as the most patient waits; others keep their time', async () => {
+    const patience = async (...timeouts: readonly (number | undefined)[]) => {
+      let seen: readonly (number | undefined)[] = []
+      const watching: LookupPort = {
+        lookupMany: async requests => {
+          seen = requests.map(({ timeoutMs }) => timeoutMs)
+          return requests.map(({ keys }) => keys.map(() => 'x'))
+        },
+        close: async () => undefined,
+      }
+      const columns = { ...columnsOf(['a']), lookups: [[], [], []] as unknown[][] }
+      const lookups = timeouts.map((timeoutMs, l) =>
+        text(`l${l}`, { timeoutMs, ...(l === 2 && { command: { kind: 'hash', fields: ['age'] }, key: () => 'other' }) }),
+      )
+      await enrich(
+        columns,
+        lookups,
+        lookups.map((_, l) => l),
+        { redis: watching },
+        deadline,
+      )
+      return seen
+    }
+    expect(await patience(50, 70, 10)).toEqual([70, 70, 10])
+    expect(await patience(70, 50, undefined)).toEqual([70, 50, undefined])
+    expect(await patience(50, undefined, 10)).toEqual([2000, undefined, 10])
+    expect(await patience(undefined, 5000, 10)).toEqual([5000, 5000, 10])
+    expect(await patience(undefined, undefined, undefined)).toEqual([undefined, undefined, undefined])
+  })
+
+  test('that the container knows in part: who does not know asks itself', async () => {
+    const memory = createLookupMemory({ maxBytes: 1e6, nowMs: () => 0 })
+    const store = memoryStore(Object.fromEntries(texts('a', 'b')))
+    const lookups = [text('one', { cacheMs: 60_000 }), text('two')]
+    const ask = async (ids: readonly string[]) => {
+      const columns = { ...columnsOf(ids), lookups: [[], []] as unknown[][] }
+      await enrich(columns, lookups, [0, 1], { redis: store }, deadline, memory)
+      return columns.lookups
+    }
+    await ask(['a'])
+    expect(await ask(['b', 'a'])).toEqual([
+      ['one b', 'one a'],
+      ['two b', 'two a'],
+    ])
+    expect(store.calls.map(call => call.map(({ keys }) => keys))).toEqual([
+      [['customer:a'], []],
+      [['customer:b'], ['customer:a']],
+    ])
   })
 })
 

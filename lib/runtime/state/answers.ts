@@ -38,8 +38,9 @@ export function answeringOnce(store: LookupPort): LookupPort {
   }
 }
 
-function part({ command, keys, members }: LookupRequest, indexes: readonly number[]): LookupRequest {
-  return { command, keys: indexes.map(k => keys[k]!), ...(members && { members: indexes.map(k => members[k]!) }) }
+function part(request: LookupRequest, indexes: readonly number[]): LookupRequest {
+  const { keys, members } = request
+  return { ...request, keys: indexes.map(k => keys[k]!), ...(members && { members: indexes.map(k => members[k]!) }) }
 }
 
 function historyOf(histories: Map<LookupCommand, History>, command: LookupCommand): History {

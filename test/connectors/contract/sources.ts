@@ -42,6 +42,8 @@ export interface Trouble {
   readonly address: string
   /** What a message says of it. */
   readonly says: RegExp
+  /** It shows only when time is up. */
+  readonly lastsMs?: number
   end(): Promise<void>
 }
 
@@ -278,6 +280,7 @@ export const sources: readonly Source[] = [
           return {
             address: front.address,
             says: /\(throttled: keys came back unprocessed until the time was up\)/,
+            lastsMs: 2000,
             end: async () => front.change(undefined),
           }
         },

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { connectHttp } from '../../../lib/connectors/http.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
-import { Unanswered } from '../../../lib/runtime/ports.ts'
+import { type LookupPort, type RetryableError, Unanswered } from '../../../lib/runtime/ports.ts'
 
-const deadline = (ms = 2000) => ({ remainingMs: () => ms })
+/** Time that none of these tests is about. */
+const patienceMs = 30_000
+const deadline = (ms = patienceMs) => ({ remainingMs: () => ms })
 const port = connectHttp({ scenario: 'visits' })
 const ends: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -28,7 +30,14 @@ async function serve(answer: (n: number, request: IncomingMessage, response: Ser
   })
   return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
 }
-const get = (keys: readonly string[]) => ({ command: { kind: 'request', method: 'GET' }, keys }) as const
+/** The error of those that have no answer, of which there is one. */
+async function failureOf(asked: ReturnType<LookupPort['lookupMany']>): Promise<RetryableError> {
+  const errors = (await asked).flat().map(answer => (answer as Unanswered).error)
+  expect(new Set(errors).size).toBe(1)
+  return errors[0]!
+}
+
+const get = (keys: readonly string[]) => ({ command: { kind: 'request', method: 'GET' }, keys, timeoutMs: patienceMs }) as const
 
 test.each([
   [429, 'slow down'],
@@ -43,11 +52,9 @@ test.each([
 test.each([
   [503, 3],
   [401, 1],
-  [403, 1],
-  [302, 1],
 ])('%i for ever: the batch comes again, after %i requests; neither path nor query are told', async (status, requests) => {
   const { base, seen } = await serve((_, __, response) => response.writeHead(status, { location: '/elsewhere' }).end())
-  const failure = await port.lookupMany([get([`${base}/customers/c-1?token=secret`])], deadline()).catch(error => error)
+  const failure = await failureOf(port.lookupMany([get([`${base}/customers/c-1?token=secret`])], deadline()))
   expect(failure.message).toMatch(
     new RegExp(
       `^\\[http-unreachable\\] visits: 1 look-ups got no answer from 127.0.0.1:\\d+ \\(it answered ${status}\\)\\. Nothing was emitted`,
@@ -58,9 +65,66 @@ test.each([
 })
 
 test('Retry-After beyond the deadline is not waited for', async () => {
-  const { base, seen } = await serve((_, __, response) => response.writeHead(429, { 'retry-after': '30' }).end())
-  await expect(port.lookupMany([get([`${base}/a`])], deadline())).rejects.toThrow('(it answered 429)')
+  const { base, seen } = await serve((_, __, response) => response.writeHead(429, { 'retry-after': '100' }).end())
+  expect((await failureOf(port.lookupMany([get([`${base}/a`])], deadline()))).message).toContain('(it answered 429)')
   expect(seen.count).toBe(1)
+})
+
+test('Retry-After outlives the round trip: until it has passed nobody is asked there, and others are', async () => {
+  let nowMs = 1_000_000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  ends.push(async () => clock.mockRestore())
+  const { base, seen } = await serve((n, _, response) =>
+    n === 1 ? response.writeHead(429, { 'retry-after': '60' }).end() : response.end('well'),
+  )
+  const other = await serve((_, __, response) => response.end('well'))
+  const own = connectHttp({ scenario: 'visits' })
+  const ask = async () => {
+    const [answers] = await own.lookupMany([get([`${base}/a`, `${other.base}/a`])], deadline(2000))
+    return answers!.map(answer => (answer instanceof Unanswered ? /\((.*?)\)/.exec(answer.error.message)![1] : answer))
+  }
+  expect(await ask()).toEqual(['it answered 429', 'well'])
+  nowMs += 500
+  // As often as one likes: no failure that would close it for longer.
+  for (let n = 0; n < 5; n++) expect(await ask()).toEqual(['it answered 429 and wants to be left alone for another 60 s', 'well'])
+  nowMs += 57_000
+  expect(await ask()).toEqual(['it answered 429 and wants to be left alone for another 3 s', 'well'])
+  expect([seen.count, other.seen.count]).toEqual([1, 7])
+  nowMs += 2500
+  expect(await ask()).toEqual(['well', 'well'])
+  expect([seen.count, other.seen.count]).toEqual([2, 8])
+})
+
+test('a Retry-After of years is kept for a quarter of an hour', async () => {
+  let nowMs = 1_000_000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  ends.push(async () => clock.mockRestore())
+  const { base } = await serve((n, _, response) =>
+    n === 1 ? response.writeHead(503, { 'retry-after': '100000000' }).end() : response.end('well'),
+  )
+  const own = connectHttp({ scenario: 'visits' })
+  await failureOf(own.lookupMany([get([`${base}/a`])], deadline(2000)))
+  nowMs += 15 * 60_000 - 3000
+  expect((await failureOf(own.lookupMany([get([`${base}/a`])], deadline(2000)))).message).toContain('for another 3 s')
+  nowMs += 3000
+  expect(await own.lookupMany([get([`${base}/a`])], deadline(2000))).toEqual([['well']])
+})
+
+test('each look-up has its own time', async () => {
+  const { base } = await serve((_, { url }, response) => {
+    if (url === '/slow') setTimeout(() => response.end(url), 400)
+  })
+  const requests = [
+    { ...get([`${base}/silent`]), timeoutMs: 100 },
+    { ...get([`${base}/slow`]), timeoutMs: patienceMs },
+    { ...get([`${base}/silent2`]), timeoutMs: 150 },
+  ]
+  const answers = await port.lookupMany(requests, deadline())
+  expect(answers).toEqual([[expect.any(Unanswered)], ['/slow'], [expect.any(Unanswered)]])
+  expect(answers.flat().flatMap(answer => (answer instanceof Unanswered ? [answer.error.message] : []))).toEqual([
+    expect.stringContaining('1 look-ups got no answer from ' + new URL(base).host + ' within 100 ms.'),
+    expect.stringContaining('1 look-ups got no answer from ' + new URL(base).host + ' within 150 ms.'),
+  ])
 })
 
 test('each request has its own outcome: what one address does not answer spoils no other', async () => {
@@ -112,7 +176,7 @@ test('a dead server among others is asked three times and then left alone, and t
 test('a server that answers nothing is not asked a thousand times', async () => {
   const { base, seen } = await serve((_, __, response) => response.writeHead(401).end())
   const thousand = Array.from({ length: 1000 }, (_, n) => `${base}/k${n}`)
-  const failure = await port.lookupMany([get(thousand)], deadline()).catch(error => error)
+  const failure = await failureOf(port.lookupMany([get(thousand)], deadline()))
   expect(failure.message).toContain('1000 look-ups got no answer')
   expect(seen.count).toBeLessThanOrEqual(40)
 })
@@ -125,7 +189,7 @@ test('Retry-After holds for all that is asked there, and nobody comes back befor
     else response.end('well')
   })
   const paths = Array.from({ length: 100 }, (_, n) => `${base}/k${n}`)
-  expect(await port.lookupMany([get(paths)], deadline(10_000))).toEqual([paths.map(() => 'well')])
+  expect(await port.lookupMany([get(paths)], deadline())).toEqual([paths.map(() => 'well')])
   expect(seen.count).toBe(101)
   // 32 were under way; of the others each waited its second.
   const early = times.filter(time => time < times[0]! + 990)
@@ -138,12 +202,13 @@ test.each([
   ['seconds', '60'],
 ])('Retry-After as %s is beyond the deadline', async (_, header) => {
   const { base, seen } = await serve((__, ___, response) => response.writeHead(503, { 'retry-after': header }).end())
-  await expect(port.lookupMany([get([`${base}/a`])], deadline())).rejects.toThrow('(it answered 503)')
+  expect((await failureOf(port.lookupMany([get([`${base}/a`])], deadline()))).message).toContain('(it answered 503)')
   expect(seen.count).toBe(1)
 })
 
 describe('batch: array', () => {
-  const post = (keys: readonly string[]) => ({ command: { kind: 'request', method: 'POST', batch: 'array' }, keys }) as const
+  const post = (keys: readonly string[]) =>
+    ({ command: { kind: 'request', method: 'POST', batch: 'array' }, keys, timeoutMs: patienceMs }) as const
   const bodyOf = async (request: IncomingMessage) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -187,10 +252,59 @@ describe('batch: array', () => {
     ])
   })
 
+  test('too large for the service: in halves, until a single one is', async () => {
+    const lengths: number[] = []
+    const { base } = await serve(async (_, request, response) => {
+      const elements = JSON.parse(await bodyOf(request)) as number[]
+      lengths.push(elements.length)
+      if (elements.length > 2 || elements.includes(7)) response.writeHead(413).end()
+      else response.end(JSON.stringify(elements))
+    })
+    const keys = [1, 2, 3, 7, 5].map(n => `${base}/a\n${n}`)
+    expect(await port.lookupMany([post(keys)], deadline())).toEqual([
+      ['1', '2', '3', new WrongKind('an answer with the status 413'), '5'],
+    ])
+    expect(lengths).toEqual([5, 2, 3, 1, 2, 1, 1])
+  })
+
   test('404 says nothing of a customer: the batch comes again', async () => {
     const { base } = await serve((_, __, response) => response.writeHead(404).end())
-    await expect(port.lookupMany([post([`${base}/a\n1`])], deadline())).rejects.toThrow('(it answered 404)')
+    expect((await failureOf(port.lookupMany([post([`${base}/a\n1`])], deadline()))).message).toContain('(it answered 404)')
   })
+})
+
+// Of what is said of a request no record can stop the stream; who asks, and where, no record is to blame for.
+test.each([
+  ['nothing there', [404, 410]],
+  ['broken', [400, 402, 405, 406, 409, 411, 412, 413, 414, 415, 416, 421, 422, 423, 428, 431, 451, 499]],
+  ['no answer', [300, 301, 302, 303, 304, 307, 308, 401, 403]],
+  ['asked three times, and no answer', [408, 425, 429, 500, 501, 502, 503, 504, 511, 599]],
+])('%s: %j', async (meaning, statuses) => {
+  const counts = new Map<string, number>()
+  const { base } = await serve((_, { url }, response) => {
+    counts.set(url!, (counts.get(url!) ?? 0) + 1)
+    response.writeHead(Number(url!.slice(1)), { location: '/elsewhere' }).end()
+  })
+  const means: string[] = []
+  for (const status of statuses) {
+    // Each on its own: a server that answers nothing is left alone.
+    const [[answer]] = (await connectHttp({ scenario: 'visits' }).lookupMany([get([`${base}/${status}`])], deadline())) as [
+      [unknown],
+    ]
+    const count = counts.get(`/${status}`)
+    const kind = answer === null ? 'nothing there' : answer instanceof WrongKind ? 'broken' : 'no answer'
+    means.push(count === 3 ? `asked three times, and ${kind}` : kind)
+    if (answer instanceof Unanswered) expect(answer.error.message).toContain(`(it answered ${status})`)
+  }
+  expect(means).toEqual(statuses.map(() => meaning))
+  expect(counts.get('/elsewhere')).toBeUndefined()
+})
+
+test('a key that is too long for the service is a matter of that key', async () => {
+  const { base } = await serve((_, { url }, response) => response.end(url))
+  // Node's server, as it comes, takes 16 KB of headers and answers 431.
+  const [answers] = await port.lookupMany([get([`${base}/${'x'.repeat(20_000)}`, `${base}/a`])], deadline())
+  expect(answers).toEqual([new WrongKind('an answer with the status 431'), '/a'])
 })
 
 test.each([
