@@ -1,16 +1,21 @@
 // The commit on one real broker: our transaction (outputs and progress) beside the same by other clients, beside our own records sent without
-// one, and a partition that hops between two containers. What came out is read back with read_committed before anything is measured.
+// one (alone, and as a part of the whole function), and a partition that hops between two containers. What came out is read back with
+// read_committed before anything is measured. Records are made outside of the time.
 import { randomUUID } from 'node:crypto'
 import { Producer } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
 import { startKafka } from '../../infra/local/kafka.ts'
 import { createTopics } from '../../infra/local/topics.ts'
+import { loadCompiled } from '../../lib/cli/compiled.ts'
+import { openScenario } from '../../lib/cli/scenario-file.ts'
 import { createKafka } from '../../lib/connectors/kafka/producer.ts'
 import { readCommitted } from '../../lib/emulator/committed.ts'
 import type { Plan } from '../../lib/plan/plan.ts'
 import { Commit } from '../../lib/runtime/commit.ts'
 import { type Deadline, Fenced, type OutputRecord, type TopicPartition, type TransactionPort } from '../../lib/runtime/ports.ts'
+import { writeTemporary } from './compiled.ts'
 import { assertSame, type Figure, figures, median } from './measure.ts'
+import { invoke, silent, visitEvents, visitsScenario } from './visits.ts'
 
 const largeBatch = 1000
 const smallBatch = 100
@@ -24,8 +29,10 @@ const value = '{"segment":"gold","score":12,"note":"'.padEnd(298, 'x').concat('"
 
 interface Contender {
   readonly name: string
-  /** One transaction of so many records, and the offset of the next source record. */
-  readonly run: (count: number, nextOffset: number) => Promise<unknown>
+  /** So many records, in the form that it takes. */
+  readonly prepare: (count: number) => unknown
+  /** One transaction of them, and the offset of the next source record. */
+  readonly run: (prepared: never, nextOffset: number) => Promise<unknown>
 }
 
 export async function commit(): Promise<readonly Figure[]> {
@@ -53,6 +60,7 @@ export async function commit(): Promise<readonly Figure[]> {
       largeBatch,
       closeRuns,
     )
+    const functions = await measured(await wholeFunctions(bootstrapServers, ends), largeBatch, closeRuns)
     const hops = await hopping(bootstrapServers, source, await topicOf('hops'), ends)
     const named = (all: readonly Measured[], figureOf: (one: Measured) => number, what: string) =>
       all.map(one => ({ name: `commit/${one.name}, ${what}`, value: figureOf(one) }))
@@ -72,6 +80,10 @@ export async function commit(): Promise<readonly Figure[]> {
       ...figures(
         named(modes, ({ cpuMs }) => (cpuMs * 1000) / largeBatch, `${largeBatch} records, beside at-least-once`),
         { unit: 'µs CPU per record', runs: closeRuns },
+      ),
+      ...figures(
+        named(functions, ({ cpuMs }) => cpuMs, `${largeBatch} records`),
+        { unit: 'ms CPU per 1,000 records', runs: closeRuns },
       ),
       ...figures(hops, { unit: `ms per batch of ${smallBatch}`, runs }),
     ]
@@ -93,9 +105,10 @@ async function measured(contenders: readonly Contender[], count: number, runCoun
   for (let n = -warmUps; n < runCount; n++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const c = (turn + n + warmUps) % contenders.length
+      const prepared = contenders[c]!.prepare(count) as never
       const cpu = process.cpuUsage()
       const startedMs = performance.now()
-      await contenders[c]!.run(count, n + warmUps + 1)
+      await contenders[c]!.run(prepared, n + warmUps + 1)
       const tookMs = performance.now() - startedMs
       const { user, system } = process.cpuUsage(cpu)
       if (n < 0) continue
@@ -108,7 +121,7 @@ async function measured(contenders: readonly Contender[], count: number, runCoun
 
 /** What a transaction leaves behind for a read_committed consumer. */
 async function assertOutputs(bootstrapServers: string, topic: string, contender: Contender): Promise<void> {
-  await contender.run(smallBatch, 1)
+  await contender.run(contender.prepare(smallBatch) as never, 1)
   const found = await readCommitted(bootstrapServers, [topic], { timeoutMs: 10_000 })
   const texts = found.map(({ partition, key, value }) => `${partition} ${key} ${value}`).sort()
   assertSame(
@@ -129,12 +142,9 @@ async function ours(bootstrapServers: string, place: TopicPartition, topic: stri
   const session = await kafka.fence(group, deadline)
   const contender: Contender = {
     name: 'sluice',
-    run: (count, nextOffset) =>
-      kafka.transact(
-        session,
-        { group, progress: place, nextOffset: BigInt(nextOffset), records: outputs(topic, count) },
-        deadline,
-      ),
+    prepare: count => outputs(topic, count),
+    run: (records: readonly OutputRecord[], nextOffset) =>
+      kafka.transact(session, { group, progress: place, nextOffset: BigInt(nextOffset), records }, deadline),
   }
   await assertOutputs(bootstrapServers, topic, contender)
   await assertProgress(kafka, group, place, contender.name)
@@ -148,10 +158,31 @@ async function atLeastOnce(bootstrapServers: string, topic: string, ends: (() =>
   const session = await kafka.fence(`bench-${randomUUID()}`, deadline)
   const contender: Contender = {
     name: 'sluice at-least-once',
-    run: count => kafka.transact(session, { records: outputs(topic, count) }, deadline),
+    prepare: count => outputs(topic, count),
+    run: (records: readonly OutputRecord[]) => kafka.transact(session, { records }, deadline),
   }
   await assertOutputs(bootstrapServers, topic, contender)
   return contender
+}
+
+/** What users pay: a scenario without look-ups, from the text of the Lambda event to the end of its commit. */
+async function wholeFunctions(bootstrapServers: string, ends: (() => unknown)[]): Promise<readonly Contender[]> {
+  await createTopics(bootstrapServers, [{ name: 'visits' }, { name: 'out' }])
+  const { plan, embed } = await loadCompiled(
+    openScenario(writeTemporary('bench-visits.yml', visitsScenario('', 'size(event.page)'))),
+  )
+  const deliveries = ['exactly-once', 'at-least-once'] as const
+  const functions = deliveries.map((delivery, d): Contender => {
+    const kafka = createKafka({ bootstrapServers, clientId: 'bench', delivery })
+    ends.push(() => kafka.close())
+    const world = { lookups: {}, log: silent, kafka: kafka as never }
+    const { handler } = embed({ ...plan, delivery, generation: d + 1 }, world)
+    return { name: `the whole function, ${delivery}`, prepare: visitEvents(largeBatch), run: event => invoke(handler, event) }
+  })
+  for (const { prepare, run } of functions) await run(prepare(largeBatch) as never, 1)
+  const found = await readCommitted(bootstrapServers, ['out'], { timeoutMs: 10_000 })
+  assertSame('outputs of functions', [found.length], [functions.length * largeBatch])
+  return functions
 }
 
 function outputs(topic: string, count: number): readonly OutputRecord[] {
@@ -184,19 +215,18 @@ async function platformatic(
   const consumer = { groupId, generationId: -1, memberId: '', coordinatorId: 1 }
   const contender: Contender = {
     name: '@platformatic/kafka',
-    async run(count, nextOffset) {
+    prepare: count =>
+      Array.from({ length: count }, (_, i) => ({
+        topic,
+        partition: i % outputPartitions,
+        key: Buffer.from(`k-${i}`),
+        value: Buffer.from(value),
+        timestamp: BigInt(Date.now()),
+      })),
+    async run(messages: readonly never[], nextOffset) {
       const transaction = await producer.beginTransaction()
       await transaction.addConsumer(consumer as never)
-      await transaction.send({
-        acks: -1,
-        messages: Array.from({ length: count }, (_, i) => ({
-          topic,
-          partition: i % outputPartitions,
-          key: Buffer.from(`k-${i}`),
-          value: Buffer.from(value),
-          timestamp: BigInt(Date.now()),
-        })),
-      })
+      await transaction.send({ acks: -1, messages: messages as never[] })
       await transaction.addOffset({ ...place, offset: BigInt(nextOffset - 1), metadata: { consumer } } as never)
       await transaction.commit()
     },
@@ -219,18 +249,16 @@ async function kafkaJs(
   ends.push(() => producer.disconnect())
   const contender: Contender = {
     name: 'kafkajs',
-    async run(count, nextOffset) {
+    prepare: count =>
+      Array.from({ length: count }, (_, i) => ({
+        partition: i % outputPartitions,
+        key: Buffer.from(`k-${i}`),
+        value: Buffer.from(value),
+        timestamp: String(Date.now()),
+      })),
+    async run(messages: readonly never[], nextOffset) {
       const transaction = await producer.transaction()
-      await transaction.send({
-        topic,
-        acks: -1,
-        messages: Array.from({ length: count }, (_, i) => ({
-          partition: i % outputPartitions,
-          key: Buffer.from(`k-${i}`),
-          value: Buffer.from(value),
-          timestamp: String(Date.now()),
-        })),
-      })
+      await transaction.send({ topic, acks: -1, messages: messages as never[] })
       await transaction.sendOffsets({
         consumerGroupId: group,
         topics: [{ topic: place.topic, partitions: [{ partition: place.partition, offset: String(nextOffset) }] }],

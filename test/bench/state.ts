@@ -13,29 +13,16 @@ import { createKafka } from '../../lib/connectors/kafka/producer.ts'
 import { type MemoryLog, memoryLog } from '../../lib/connectors/memory.ts'
 import { memoryState } from '../../lib/connectors/state-memory.ts'
 import { connectRedisStateStore } from '../../lib/connectors/state-redis.ts'
-import { buildEvent } from '../../lib/emulator/event.ts'
 import type { LookupPort, StatePort } from '../../lib/runtime/ports.ts'
 import { writeTemporary } from './compiled.ts'
 import { type Figure, figures, median } from './measure.ts'
+import { batchSize, invoke, silent, visitEvents, visitsScenario } from './visits.ts'
 
-const batchSize = 1000
 const keyCounts = [10, 100, 1000]
 const runs = 61
 const warmUps = 60
 const claims = 101
 
-const scenarioText = (state: string, count: string) => `scenario: bench-state
-source:
-  topic: visits
-  event: { customerId: string, page: string }
-${state}filter:
-  known: event.page != ""
-sinks:
-  out:
-    topic: out
-    key: event.customerId
-    value: { customerId: event.customerId, page: event.page, count: ${count} }
-`
 const remembering = `state:
   visit:
     key: event.customerId
@@ -64,9 +51,11 @@ export async function state(): Promise<readonly Figure[]> {
     const inRedis = { ...store.state, lookups: store.lookups }
 
     const withState = await loadCompiled(
-      openScenario(writeTemporary('bench-state.yml', scenarioText(remembering, 'visit.count'))),
+      openScenario(writeTemporary('bench-state.yml', visitsScenario(remembering, 'visit.count'))),
     )
-    const without = await loadCompiled(openScenario(writeTemporary('bench-stateless.yml', scenarioText('', 'size(event.page)'))))
+    const without = await loadCompiled(
+      openScenario(writeTemporary('bench-stateless.yml', visitsScenario('', 'size(event.page)'))),
+    )
     const connected = () => {
       const kafka = createKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'bench' })
       ends.push(kafka.close.bind(kafka))
@@ -104,7 +93,7 @@ export async function state(): Promise<readonly Figure[]> {
     const ofServer = inMemory.filter(({ serverMs }) => serverMs.hmget + serverMs.evalsha > 0)
     const named = (all: readonly Measured[], figureOf: (one: Measured) => number, what = '') =>
       all.map(one => ({ name: `state/${one.name}${what}`, value: figureOf(one) }))
-    const bytes = Number(await client.memory('USAGE', 'sluice:bench-state.4:visit/c-500'))
+    const bytes = Number(await client.memory('USAGE', 'sluice:bench-visits.4:visit/c-500'))
     return [
       ...figures(
         named(inMemory, ({ cpuMs }) => cpuMs),
@@ -139,37 +128,22 @@ export async function state(): Promise<readonly Figure[]> {
   }
 }
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
-
 const worldOf = (world: object) => ({ lookups: {}, log: silent, ...world }) as never
 
-/** Each batch has the next 1,000 offsets. What the log in memory keeps for tests is dropped before the next one. */
+/** What the log in memory keeps for tests is dropped before the next batch. */
 function contender(
   name: string,
   keyCount: number,
   embedded: { readonly handler: unknown; readonly kafka: MemoryLog },
 ): Contender {
-  let offset = 0
+  const nextEvent = visitEvents(keyCount)
   return {
     name,
     prepare: () => {
       if (embedded.kafka.committed !== undefined) (embedded.kafka.committed as unknown[]).length = 0
-      const records = Array.from({ length: batchSize }, (_, n) => ({
-        topic: 'visits',
-        partition: 0,
-        offset: offset++,
-        timestampMs: Date.now(),
-        timestampType: 'CREATE_TIME' as const,
-        key: null,
-        value: Buffer.from(JSON.stringify({ customerId: `c-${n % keyCount}`, page: 'home' })),
-        headers: [],
-      }))
-      return JSON.stringify(buildEvent(records, { kind: 'self-managed', bootstrapServers: 'localhost:9092' }))
+      return nextEvent()
     },
-    batch: event =>
-      (embedded.handler as (event: unknown, context: unknown) => Promise<unknown>)(JSON.parse(event), {
-        getRemainingTimeInMillis: () => 60_000,
-      }),
+    batch: event => invoke(embedded.handler, event),
   }
 }
 
@@ -227,8 +201,8 @@ async function commandTimes(redis: Redis): Promise<CommandTimes> {
 /** A claim comes once for a partition in a container, not with each batch. It finds what the last batch has changed. */
 async function claimed(state: StatePort): Promise<readonly Figure[]> {
   const locks = [
-    { name: 'a claim that finds 100 keys', lock: { scope: 'bench-state.3', partition: { topic: 'visits', partition: 0 } } },
-    { name: 'a claim of a new partition', lock: { scope: 'bench-state.3', partition: { topic: 'visits', partition: 1 } } },
+    { name: 'a claim that finds 100 keys', lock: { scope: 'bench-visits.3', partition: { topic: 'visits', partition: 0 } } },
+    { name: 'a claim of a new partition', lock: { scope: 'bench-visits.3', partition: { topic: 'visits', partition: 1 } } },
   ]
   const all = locks.map(() => ({ cpuMs: [] as number[], wallMs: [] as number[] }))
   for (let n = 0; n < claims; n++) {
