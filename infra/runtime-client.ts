@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installDebianPackages } from './local/debian.ts'
+import { installDebianPackages, mayInstallDebianPackages } from './local/debian.ts'
 import { isOnPath, makeOnce, type Told } from './local/parts.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -26,8 +26,12 @@ const tools = { cmake: 'cmake', 'g++': 'g++', make: 'make', python3: 'python3', 
 
 function whyNotBuilt(): string | undefined {
   if (process.platform !== 'linux') return 'it is for Linux alone'
-  const absent = Object.keys(tools).filter(tool => !isOnPath(tool))
+  const absent = absentTools()
   return absent.length === 0 ? undefined : `there is no ${absent.join(', no ')} here`
+}
+
+function absentTools(): readonly (keyof typeof tools)[] {
+  return (Object.keys(tools) as (keyof typeof tools)[]).filter(tool => !isOnPath(tool))
 }
 
 /** Builds it. Told is what became of it. */
@@ -156,7 +160,10 @@ function cpuMsOf(pid: number): number {
 }
 
 async function main(): Promise<void> {
-  if (process.argv.includes('--with-packages')) await installDebianPackages(Object.values(tools))
+  const packages = process.argv.includes('--with-packages') ? absentTools().map(tool => tools[tool]) : []
+  if (packages.length > 0 && !mayInstallDebianPackages())
+    throw new Error(`Only root on Debian may install ${packages.join(', ')}.`)
+  if (packages.length > 0) await installDebianPackages(packages)
   const { isThere, text } = await build()
   process.stdout.write(`${text}\n`)
   process.exitCode = isThere ? 0 : 1
