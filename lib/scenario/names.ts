@@ -85,8 +85,35 @@ interface Entry {
 
 const unknown: Declaration = { type: { kind: 'error' } }
 
+/** A map of names, by the three things in which they differ. */
+export abstract class NameMap implements ReadonlyMap<string, Declaration> {
+  abstract get(name: string): Declaration | undefined
+  abstract has(name: string): boolean
+  abstract keys(): MapIterator<string>
+
+  get size(): number {
+    return [...this.keys()].length
+  }
+
+  values(): MapIterator<Declaration> {
+    return new Map(this.entries()).values()
+  }
+
+  entries(): MapIterator<[string, Declaration]> {
+    return new Map([...this.keys()].map(name => [name, this.get(name)!])).entries()
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Declaration]> {
+    return this.entries()
+  }
+
+  forEach(callback: (value: Declaration, key: string, map: ReadonlyMap<string, Declaration>) => void): void {
+    for (const [name, declaration] of this.entries()) callback(declaration, name, this)
+  }
+}
+
 // Looking at all entries would ask for all types in the middle of finding one; therefore only `keys` may be iterated.
-class NamesOnDemand implements Names {
+class NamesOnDemand extends NameMap implements Names {
   readonly #entries = new Map<string, Entry>()
   readonly #report: Report
   /** Told of where they are declared; their uses are no news. */
@@ -94,6 +121,7 @@ class NamesOnDemand implements Names {
   #metItself = false
 
   constructor(report: Report) {
+    super()
     this.#report = report
   }
 
@@ -129,36 +157,17 @@ class NamesOnDemand implements Names {
     return this.#entries.has(name) || this.#refused.has(name)
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   keys(): MapIterator<string> {
     return this.#entries.keys()
   }
-
-  values(): MapIterator<Declaration> {
-    return new Map([...this.#entries.keys()].map(name => [name, this.get(name)!])).values()
-  }
-
-  entries(): MapIterator<[string, Declaration]> {
-    return new Map([...this.#entries.keys()].map(name => [name, this.get(name)!])).entries()
-  }
-
-  [Symbol.iterator](): MapIterator<[string, Declaration]> {
-    return this.entries()
-  }
-
-  forEach(callback: (value: Declaration, key: string, map: ReadonlyMap<string, Declaration>) => void): void {
-    for (const [name, declaration] of this.entries()) callback(declaration, name, this)
-  }
 }
 
-class NamesWithMore implements ReadonlyMap<string, Declaration> {
+class NamesWithMore extends NameMap {
   readonly #names: ReadonlyMap<string, Declaration>
   readonly #more: ReadonlyMap<string, Declaration>
 
   constructor(names: ReadonlyMap<string, Declaration>, more: ReadonlyMap<string, Declaration>) {
+    super()
     this.#names = names
     this.#more = more
   }
@@ -171,27 +180,7 @@ class NamesWithMore implements ReadonlyMap<string, Declaration> {
     return this.#more.has(name) || this.#names.has(name)
   }
 
-  get size(): number {
-    return new Set(this.keys()).size
-  }
-
   keys(): MapIterator<string> {
     return new Set([...this.#names.keys(), ...this.#more.keys()]).values()
-  }
-
-  values(): MapIterator<Declaration> {
-    return new Map(this.entries()).values()
-  }
-
-  entries(): MapIterator<[string, Declaration]> {
-    return new Map([...this.keys()].map(name => [name, this.get(name)!])).entries()
-  }
-
-  [Symbol.iterator](): MapIterator<[string, Declaration]> {
-    return this.entries()
-  }
-
-  forEach(callback: (value: Declaration, key: string, map: ReadonlyMap<string, Declaration>) => void): void {
-    for (const [name, declaration] of this.entries()) callback(declaration, name, this)
   }
 }

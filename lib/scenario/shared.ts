@@ -8,7 +8,7 @@ import { describeType, type Field, isAssignable } from '../language/types.ts'
 import { readFields } from './declared-types.ts'
 import { type Diagnostic, diagnostic } from './diagnostics.ts'
 import type { Folder } from './folder.ts'
-import type { Names } from './names.ts'
+import { NameMap, type Names } from './names.ts'
 import { readSharedFile } from './reader.ts'
 import type { Report } from './report.ts'
 import type { Source } from './scenario.ts'
@@ -199,12 +199,13 @@ function merged(syntax: ScenarioSyntax, shared: readonly SharedSyntax[]): Scenar
 
 const seenEverywhere: ReadonlySet<string> = new Set(['now', 'scenario', 'record'])
 
-class NamesOfShared implements ReadonlyMap<string, Declaration> {
+class NamesOfShared extends NameMap {
   readonly #shared: SharedSyntax
   readonly #event: Declaration
   readonly #names: Names
 
   constructor(shared: SharedSyntax, event: Declaration, names: Names) {
+    super()
     this.#shared = shared
     this.#event = event
     this.#names = names
@@ -225,27 +226,7 @@ class NamesOfShared implements ReadonlyMap<string, Declaration> {
     return seenEverywhere.has(name) || range === undefined || holds(this.#shared, range)
   }
 
-  get size(): number {
-    return [...this.keys()].length
-  }
-
   keys(): MapIterator<string> {
     return [...this.#names.keys()].filter(name => this.has(name)).values()
-  }
-
-  values(): MapIterator<Declaration> {
-    return new Map(this.entries()).values()
-  }
-
-  entries(): MapIterator<[string, Declaration]> {
-    return new Map([...this.keys()].map(name => [name, this.get(name)!])).entries()
-  }
-
-  [Symbol.iterator](): MapIterator<[string, Declaration]> {
-    return this.entries()
-  }
-
-  forEach(callback: (value: Declaration, key: string, map: ReadonlyMap<string, Declaration>) => void): void {
-    for (const [name, declaration] of this.entries()) callback(declaration, name, this)
   }
 }

@@ -2,19 +2,12 @@
 // that drops records for all sinks though only one reads it. Asked only where the file has no errors, since those hide references.
 import type { Names } from './names.ts'
 import type { Report } from './report.ts'
-import type { Decision, Enricher, Filter, Sink, StateEntry, Variable } from './scenario.ts'
+import type { Enricher, Scenario } from './scenario.ts'
 import { writeOwner } from './state.ts'
 import { isShared } from './texts.ts'
 import { capitalized, type Use } from './values.ts'
 
-export interface UsedParts {
-  readonly enrichers: readonly Enricher[]
-  readonly state: readonly StateEntry[]
-  readonly variables: readonly Variable[]
-  readonly filters: readonly Filter[]
-  readonly decisions: readonly Decision[]
-  readonly sinks: readonly Sink[]
-}
+export type UsedParts = Pick<Scenario, 'enrichers' | 'state' | 'variables' | 'filters' | 'decisions' | 'sinks'>
 
 export function reportUsage(parts: UsedParts, uses: readonly Use[], names: Names, report: Report): void {
   const needs = neededBy(uses)
