@@ -41,6 +41,10 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: {remainingMs} ms remain of the invocation, too few for {partition}. Nothing of it was written, the batch comes again. Raise `function: timeout`, or lower `batchSize`.',
   },
+  'out-of-time-midway': {
+    retry: 'batch',
+    text: '{scenario}: {remainingMs} ms remain of the invocation, too few for more of the batch. What is decided of it is committed, the rest ({coordinates}) comes again. Batches take longer than their time, and each delivery does a part: raise `function: timeout`, or lower `batchSize`.',
+  },
   'state-lost': {
     retry: 'never',
     text: '{scenario}: the store knows what {partition} left up to offset {last}, and our progress is {position}: it has lost acknowledged writes (fail-over, eviction, restore). Nothing was emitted, since the rules would decide on wrong state. Raise `generation` to start from empty state, or accept the loss with `npx sluice state {scenario} --init`.',

@@ -6,6 +6,7 @@ import type { Columns, Plan, SourceRecord } from '../plan/plan.ts'
 import { withBreaker } from './breaker.ts'
 import { createLookupMemory, defaultMemoryBytes } from './cache.ts'
 import { Commit } from './commit.ts'
+import { Cut } from './cut.ts'
 import { createDeadLetterLog, type DeadLetterLog } from './dead-letter-log.ts'
 import { decode, type PartitionBatch, readEvent } from './decode.ts'
 import { type Emission, emit } from './emit.ts'
@@ -71,6 +72,7 @@ export function createHandler(scenarioPlan: Plan, world: World) {
   const state = stateOf(plan, world)
   const ownership = new Ownership(plan, world, commit, state)
   const lookups = lookupsOf(keys, world)
+  const cut = keepsParts(plan, world) ? new Cut() : undefined
   return middy<KafkaEvent, KafkaBatchResponse>()
     .use(logFailures(plan, world))
     .handler(async (event, context) => {
@@ -78,8 +80,19 @@ export function createHandler(scenarioPlan: Plan, world: World) {
       const batches = readEvent(event, plan)
       for (const { records } of batches) world.metrics?.count('records', records.length)
       const deadLetters = createDeadLetterLog(plan, world.log)
-      const invocation: Invocation = { plan, world, commit, ...(state && { state }), ownership, lookups, deadline, deadLetters }
-      let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0 }))
+      const invocation: Invocation = {
+        plan,
+        world,
+        commit,
+        ...(state && { state }),
+        ownership,
+        lookups,
+        cut,
+        deadline,
+        deadLetters,
+      }
+      cut?.begin()
+      let open: readonly Work[] = batches.map(batch => ({ batch, tooLarge: new Map(), rounds: 0, isRest: false }))
       const failed: FailedWork[] = []
       try {
         while (open.length > 0) open = await nextRound(open, failed, invocation)
@@ -95,10 +108,11 @@ interface Work {
   readonly batch: PartitionBatch
   readonly tooLarge: Map<SourceRecord, 'outputs' | 'dead letter'>
   readonly rounds: number
+  /** What comes before it in the batch is committed. */
+  readonly isRest: boolean
 }
 
-interface FailedWork {
-  readonly batch: PartitionBatch
+interface FailedWork extends Pick<Work, 'batch' | 'isRest'> {
   readonly error: unknown
 }
 
@@ -109,6 +123,7 @@ interface Invocation {
   readonly state?: StateClaims
   readonly ownership: Ownership
   readonly lookups: ContainerLookups
+  readonly cut: Cut | undefined
   readonly deadline: Deadline
   readonly deadLetters: DeadLetterLog
 }
@@ -118,21 +133,28 @@ interface Invocation {
  * itself, so that partitions that failed are told apart where the mapping hears it (event-source-mapping.md, section 3).
  */
 async function nextRound(open: readonly Work[], failed: FailedWork[], invocation: Invocation): Promise<readonly Work[]> {
-  const { plan, world } = invocation
-  const tellsApart = plan.delivery === 'at-least-once' && world.partialResponse === true
+  const tellsApart = tellsPartitionsApart(invocation)
   const { again, failures } = await decideAndCommit(open, invocation).catch(error => {
     if (!tellsApart) throw error
-    return { again: [], failures: open.map(({ batch }) => ({ batch, error: error as unknown })) }
+    return { again: [], failures: open.map(({ batch, isRest }) => ({ batch, isRest, error: error as unknown })) }
   })
   if (failures.length > 0 && !tellsApart) throw failures[0]!.error
   failed.push(...failures)
   return again
 }
 
-/** An empty list is success in every mode of the mapping. A partition that failed is named from its first record on: nothing of it was done. */
+const tellsPartitionsApart = ({ plan, world }: Pick<Invocation, 'plan' | 'world'>): boolean =>
+  plan.delivery === 'at-least-once' && world.partialResponse === true
+
+/** Whether a committed part of a batch stays done when the batch fails: it skips itself, or is not named among the failures. Else it would come out at each delivery. */
+function keepsParts(plan: Plan, world: World): boolean {
+  return plan.delivery === 'exactly-once' || plan.state !== undefined || tellsPartitionsApart({ plan, world })
+}
+
+/** An empty list is success in every mode of the mapping. A partition that failed is named from the first record on that is not done. */
 function responseTo(failed: readonly FailedWork[], partitionCount: number, { plan, world }: Invocation): KafkaBatchResponse {
-  // All of them: as good as thrown, and an alarm sees it.
-  if (failed.length > 0 && failed.length === partitionCount) throw failed[0]!.error
+  // All of all: as good as thrown, and an alarm sees it.
+  if (failed.length > 0 && failed.length === partitionCount && failed.every(({ isRest }) => !isRest)) throw failed[0]!.error
   for (const { error } of failed) tellFailure(error, plan, world)
   return {
     batchItemFailures: failed.flatMap(({ batch }) =>
@@ -149,28 +171,82 @@ interface Round {
 
 /** One round over partitions. Throws if all of them have to come again. */
 async function decideAndCommit(open: readonly Work[], invocation: Invocation): Promise<Round> {
-  const { ownership, deadline } = invocation
-  let claims: readonly ClaimedWork[]
+  const { ownership, deadline, cut } = invocation
+  const beganMs = deadline.remainingMs()
+  if (cut?.hasTime(beganMs) === false) throw outOfTimeMidway(open, invocation)
+  let taken: readonly ClaimedWork[]
+  let claims: readonly ClaimedWork[] = []
   let decided: DecidedBatch
   try {
-    claims = await Promise.all(open.map(async work => ({ ...work, ...(await ownership.take(work.batch, deadline)) })))
+    taken = await Promise.all(open.map(async work => ({ ...work, ...(await ownership.take(work.batch, deadline)) })))
+    claims = cut?.shorten(taken, deadline.remainingMs()) ?? taken
     decided = await decide(claims, invocation)
     stopAboveShare(decided.emissions, invocation.plan)
   } catch (error) {
     for (const { batch } of open) ownership.forget(batch)
+    tellCut(error, attempt(), invocation)
     throw error
   }
   // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
   const emitted = await Promise.allSettled(claims.map(claim => write(claim, decided, invocation)))
   const outcomes = await acknowledge(claims, decided, emitted, invocation)
-  return {
-    again: outcomes.flatMap(outcome =>
-      outcome.status === 'fulfilled' && typeof outcome.value === 'object' ? [outcome.value] : [],
-    ),
-    failures: outcomes.flatMap((outcome, c) =>
-      outcome.status === 'rejected' ? [{ batch: claims[c]!.batch, error: outcome.reason as unknown }] : [],
-    ),
+  const failures = outcomes.flatMap((outcome, c): readonly FailedWork[] => {
+    if (outcome.status === 'fulfilled') return []
+    const { batch, isRest } = claims[c]!
+    return [{ batch, isRest, error: outcome.reason }]
+  })
+  if (failures.length > 0) tellCut(failures[0]!.error, attempt(), invocation)
+  else if (outcomes.every(outcome => outcome.status === 'fulfilled' && typeof outcome.value !== 'object')) cut?.ended(attempt())
+  return { again: [...openAfter(claims, outcomes), ...notBegun(taken, claims)], failures }
+
+  function attempt() {
+    return { recordCount: claims.reduce((sum, { todo }) => sum + todo.length, 0), tookMs: beganMs - deadline.remainingMs() }
   }
+}
+
+/** What is decided once more, and what comes after a part that was committed. */
+function openAfter(claims: readonly ClaimedWork[], outcomes: readonly PromiseSettledResult<Written>[]): readonly Work[] {
+  return outcomes.flatMap((outcome, c) => {
+    if (outcome.status === 'rejected') return []
+    if (typeof outcome.value === 'object') return [outcome.value]
+    return restOf(claims[c]!, claims[c]!.nextOffset)
+  })
+}
+
+/** Partitions of which this part had nothing. */
+function notBegun(taken: readonly ClaimedWork[], claims: readonly ClaimedWork[]): readonly Work[] {
+  if (claims === taken) return []
+  const begun = new Set(claims.map(({ batch }) => batch))
+  return taken.filter(({ batch }) => !begun.has(batch)).flatMap(claim => restOf(claim, claim.claim.position))
+}
+
+/** Without what is committed, so that it is not skipped once more, and told as if it had come again. */
+function restOf({ batch, tooLarge, rounds, isRest }: ClaimedWork, position: bigint | undefined): readonly Work[] {
+  const records = position === undefined ? batch.records : batch.records.filter(({ offset }) => BigInt(offset) >= position)
+  if (records.length === batch.records.length) return [{ batch, tooLarge, rounds, isRest }]
+  return records.length === 0 ? [] : [{ batch: { ...batch, records }, tooLarge, rounds: 0, isRest: true }]
+}
+
+function outOfTimeMidway(open: readonly Work[], { plan, deadline }: Invocation): Error {
+  const coordinates = open.map(({ batch: { topic, partition, records } }) => {
+    return `${coordinatesOf({ topic, partition, offset: records[0]!.offset })}…${records.at(-1)!.offset}`
+  })
+  return runtimeError('out-of-time-midway', {
+    scenario: plan.scenario,
+    remainingMs: Math.round(deadline.remainingMs()),
+    coordinates: coordinates.join(', '),
+  })
+}
+
+/** Where it ran out of time, the next attempt is at fewer records. */
+function tellCut(error: unknown, attempt: Parameters<Cut['failed']>[1], { cut, plan, world }: Invocation): void {
+  const size = cut?.failed(error, attempt)
+  if (size === undefined) return
+  const { recordCount, tookMs } = attempt
+  world.log.warn(
+    `${plan.scenario}: ${recordCount} records were not done in time (${Math.round(tookMs)} ms). From the next delivery on they are decided in parts of ${size} at most, each committed before the next, for as long as there is time. If it goes on: raise \`function: timeout\`, the look-up's \`timeout\`, or lower \`batchSize\`.`,
+    { id: 'batch-cut', scenario: plan.scenario, recordCount, tookMs: Math.round(tookMs), size },
+  )
 }
 
 interface ClaimedWork extends Work, Share {}
@@ -305,7 +381,7 @@ type Written = Work | 'nothing to do' | 'emitted' | 'done'
 
 /** Commits one partition. At least once with state its outputs are there then, and count when they are acknowledged. */
 async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: Invocation): Promise<Written> {
-  const { batch, partition, claim, nextOffset, tooLarge, rounds } = claimed
+  const { batch, partition, claim, nextOffset, tooLarge, rounds, isRest } = claimed
   if (nextOffset === claim.position) return 'nothing to do'
   const { attempt } = decided
   const own = emissionsOf(claimed, decided)
@@ -322,7 +398,7 @@ async function write(claimed: ClaimedWork, decided: DecidedBatch, invocation: In
       if (before === 'dead letter') throw error
       // A failed dead letter goes on without the bytes, which stay at its coordinates; everything else becomes a dead letter first.
       tooLarge.set(culprit.record, culprit.failure === undefined ? 'outputs' : 'dead letter')
-      return { batch, tooLarge, rounds }
+      return { batch, tooLarge, rounds, isRest }
     }
     throw error
   }
@@ -364,13 +440,13 @@ async function acknowledge(
 }
 
 function fencedOnceMore(
-  { batch, partition, tooLarge, rounds }: ClaimedWork,
+  { batch, partition, tooLarge, rounds, isRest }: ClaimedWork,
   error: Fenced,
   { world, ownership }: Invocation,
 ): Work {
   world.metrics?.count('fenced', 1)
   if (rounds + 1 >= fencedRounds) throw ownership.lost(partition, error)
-  return { batch, tooLarge, rounds: rounds + 1 }
+  return { batch, tooLarge, rounds: rounds + 1, isRest }
 }
 
 /** After the commit: nothing of it comes again. */
@@ -430,7 +506,7 @@ function logFailures(plan: Plan, world: World) {
   }
 }
 
-function coordinatesOf({ topic, partition, offset }: SourceRecord): string {
+function coordinatesOf({ topic, partition, offset }: Pick<SourceRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`
 }
 

@@ -43,6 +43,19 @@ export const mutants = {
     file: 'runtime/ownership.ts',
     replace: [['position === undefined || BigInt(record.offset) >= position', 'true']],
   },
+  'a part of a batch commits the position of all of it': {
+    file: 'runtime/cut.ts',
+    replace: [['nextOffset: BigInt(todo[count - 1]!.offset) + 1n }', 'nextOffset: share.nextOffset }']],
+  },
+  'what comes after a part is forgotten': {
+    file: 'runtime/handler.ts',
+    replace: [
+      [
+        'return records.length === 0 ? [] : [{ batch: { ...batch, records }',
+        'return records.length >= 0 ? [] : [{ batch: { ...batch, records }',
+      ],
+    ],
+  },
   'a look-up without an answer counts as nothing found': {
     file: 'runtime/handler.ts',
     replace: [

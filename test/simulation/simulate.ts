@@ -4,7 +4,7 @@ import { memoryStore } from '../../lib/connectors/memory.ts'
 import type { Plan } from '../../lib/plan/plan.ts'
 import type { KafkaEventRecord } from '../../lib/runtime/event.ts'
 import { createHandler, type World } from '../../lib/runtime/handler.ts'
-import { RetryableError } from '../../lib/runtime/ports.ts'
+import { type LookupPort, RetryableError, Unanswered } from '../../lib/runtime/ports.ts'
 import { seededRandom } from '../cases/random.ts'
 import { visits, visitsEvent } from '../runtime/plan-fixture.ts'
 import { SimulatedBroker } from './broker.ts'
@@ -54,13 +54,20 @@ interface FaultProfile {
   readonly freeze: number
   readonly redelivery: number
   readonly rewind: number
+  /** Milliseconds that the store takes for each key: batches may need more than a function has. */
+  readonly slow: number
 }
 
-const noFaults: FaultProfile = { lostCall: 0, lostAnswer: 0, kill: 0, zombie: 0, freeze: 0, redelivery: 0, rewind: 0 }
+const noFaults: FaultProfile = { lostCall: 0, lostAnswer: 0, kill: 0, zombie: 0, freeze: 0, redelivery: 0, rewind: 0, slow: 0 }
 const largestFaultCount = 60
 const stepLimit = 100_000
 const functionTimeoutMs = 30_000
 const group = 'sluice.letters.1'
+
+interface Faulty {
+  readonly strikes: (kind: keyof FaultProfile) => boolean
+  readonly msPerKey: () => number
+}
 
 interface Container extends Caller {
   readonly handler: (event: unknown, context: unknown) => Promise<unknown>
@@ -93,6 +100,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
   const faults = new Map<string, number>()
   let faultCount = 0
   /** After so many faults the world is kind, so that every run comes to its end. */
+  const faulty: Faulty = { msPerKey: () => (faultCount < largestFaultCount ? profile.slow : 0), strikes }
   function strikes(kind: keyof FaultProfile): boolean {
     if (faultCount >= largestFaultCount || faultRandom() >= profile[kind]) return false
     faultCount++
@@ -108,7 +116,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     scene.partitions.map(records => BigInt(records.at(-1)!.offset) + 1n),
   )
   const consumer = new Consumer(broker)
-  await new Play(scene, schedule, broker, consumer, strikes).run(options.seed)
+  await new Play(scene, schedule, broker, consumer, faulty).run(options.seed)
   consumer.read()
   return {
     verdict: scene.judge(consumer.seen),
@@ -147,24 +155,20 @@ class Play {
   readonly #schedule: Schedule
   readonly #broker: SimulatedBroker
   readonly #consumer: Consumer
-  readonly #strikes: (kind: keyof FaultProfile) => boolean
+  readonly #faulty: Faulty
+  readonly #strikes: Faulty['strikes']
   readonly #scene: Scene
   readonly #partitions: readonly SourcePartition[]
   readonly #containers: Container[] = []
   #live: Invocation[] = []
 
-  constructor(
-    scene: Scene,
-    schedule: Schedule,
-    broker: SimulatedBroker,
-    consumer: Consumer,
-    strikes: (kind: keyof FaultProfile) => boolean,
-  ) {
+  constructor(scene: Scene, schedule: Schedule, broker: SimulatedBroker, consumer: Consumer, faulty: Faulty) {
     this.#scene = scene
     this.#schedule = schedule
     this.#broker = broker
     this.#consumer = consumer
-    this.#strikes = strikes
+    this.#faulty = faulty
+    this.#strikes = faulty.strikes
     this.#partitions = scene.partitions.map((records, number) => ({
       number,
       records,
@@ -240,9 +244,11 @@ class Play {
     if (idle.length > 0 && this.#schedule.below(10) < 7) return idle[this.#schedule.below(idle.length)]!
     const caller: Caller = { name: `container ${this.#containers.length}`, alive: true, frozenUntilMs: 0 }
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+    const { stores, ...rest } = this.#scene.storesOf(this.#storeCall(caller), limit => this.#schedule.below(limit))
     const handler = createHandler(this.#scene.plan, {
       kafka: this.#broker.portOf(caller),
-      ...this.#scene.storesOf(this.#storeCall(caller), limit => this.#schedule.below(limit)),
+      stores: { ...stores, redis: this.#slow(stores.redis!, caller) },
+      ...rest,
       log: silent,
       deadLetterTopic: 'dead-letters',
     })
@@ -258,6 +264,26 @@ class Play {
         throw error instanceof CallLost ? new RetryableError('redis-timeout', 'no answer') : error
       })
       return answer as Awaited<Answer>
+    }
+  }
+
+  /** As a server that answers one after the other: in time come the first ones, and this container waits for them. */
+  #slow(store: LookupPort, caller: Caller): LookupPort {
+    return {
+      ...store,
+      lookupMany: async (requests, deadline) => {
+        const msPerKey = this.#faulty.msPerKey()
+        if (msPerKey === 0) return store.lookupMany(requests, deadline)
+        // Whole seconds: the real clock takes its fractions off a round trip's share.
+        const givenMs = Math.ceil(deadline.remainingMs() / 1000) * 1000
+        const neededMs = requests.reduce((sum, { keys }) => sum + keys.length * msPerKey, 0)
+        caller.frozenUntilMs = Math.max(caller.frozenUntilMs, this.#schedule.nowMs + Math.min(givenMs, neededMs))
+        const answers = await store.lookupMany(requests, deadline)
+        if (neededMs <= givenMs || !this.#strikes('slow')) return answers
+        this.#schedule.trace.push(`${caller.name}: of the look-ups some are too late`)
+        let left = Math.floor(givenMs / msPerKey)
+        return answers.map(ofRequest => ofRequest.map(answer => (left-- > 0 ? answer : tooLate)))
+      },
     }
   }
 
@@ -308,6 +334,8 @@ class Play {
   }
 }
 
+const tooLate = new Unanswered(new RetryableError('redis-timeout', 'no answer in time'))
+
 /** Reads along with read_committed, and compares with the progress at that instant. */
 class Consumer {
   readonly seen: Seen[] = []
@@ -341,5 +369,6 @@ function drawProfile(random: () => number): FaultProfile {
     freeze: rate(0.03),
     redelivery: rate(0.03),
     rewind: rate(0.05),
+    slow: random() < 0.3 ? 1000 + Math.floor(random() * 15_000) : 0,
   }
 }

@@ -22,7 +22,7 @@ test('200 seeds: nothing lost, doubled, out of order, visible before its progres
     for (const [kind, times] of run.faults) faults.set(kind, (faults.get(kind) ?? 0) + times)
   }
   // Each kind of fault has had its turns, or the sentence above says little.
-  for (const kind of ['lostCall', 'lostAnswer', 'kill', 'zombie', 'freeze', 'redelivery', 'rewind']) {
+  for (const kind of ['lostCall', 'lostAnswer', 'kill', 'zombie', 'freeze', 'redelivery', 'rewind', 'slow']) {
     expect(faults.get(kind), kind).toBeGreaterThan(50)
   }
 })
@@ -63,6 +63,8 @@ describe('the checkers see production code with one line wrong', () => {
     'a session that met a transport error goes on': ['duplicated', 'uncommittedVisible'],
     'the last offset is committed instead of the next': ['duplicated', 'uncommittedVisible'],
     'nothing is skipped': ['duplicated'],
+    'a part of a batch commits the position of all of it': ['lost'],
+    'what comes after a part is forgotten': ['lost'],
     'a look-up without an answer counts as nothing found': ['wrong'],
   }
 
