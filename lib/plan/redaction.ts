@@ -1,5 +1,6 @@
 // What a dead letter does not show: fields of its JSON value, its key, headers. The rest stays byte for byte, so the text is cut and not written
-// anew. A value in which no field can be found, since it is not JSON, is withheld as a whole. The record itself stays at its coordinates.
+// anew. A value in which no field can be found, since it is not JSON, is withheld as a whole; so is whatever stands where an object was expected that
+// holds such a field: a text may well be that object, encoded twice. The record itself stays at its coordinates.
 import { isUtf8 } from 'node:buffer'
 import type { Failure } from './failure.ts'
 import type { Header, SourceRecord } from './plan.ts'
@@ -50,15 +51,15 @@ function redactValue(value: Uint8Array, paths: readonly string[], found: Set<str
   const fields = paths.filter(path => path.startsWith('event.')).map(path => ({ path, names: path.split('.').slice(1) }))
   if (fields.length === 0) return value
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
-  if (!isUtf8(value) || !isJson(text)) return withheld(found)
+  if (!isUtf8(value) || !isJson(text) || isScalar(text.trim())) return withheld(found)
   const cuts: Cut[] = []
   const scanner = new Scanner(text, cuts)
   if (!scanner.scan(fields)) return withheld(found)
   if (cuts.length === 0) return value
   const parts: string[] = []
   let at = 0
-  for (const { start, end, path } of cuts) {
-    found.add(path)
+  for (const { start, end, paths } of cuts) {
+    for (const path of paths) found.add(path)
     parts.push(text.slice(at, start), JSON.stringify(redactedText))
     at = end
   }
@@ -79,10 +80,15 @@ function isJson(text: string): boolean {
   }
 }
 
+/** No object and no list; null, which holds nothing, is none. */
+function isScalar(json: string): boolean {
+  return !/^[{[]/.test(json) && json !== 'null'
+}
+
 interface Cut {
   readonly start: number
   readonly end: number
-  readonly path: string
+  readonly paths: readonly string[]
 }
 
 interface Field {
@@ -111,7 +117,10 @@ class Scanner {
     this.#skipBlanks()
     const open = this.#text[this.#at]
     if (fields.length === 0 || (open !== '{' && open !== '[')) {
+      const start = this.#at
       this.#skipValue()
+      if (fields.length > 0 && isScalar(this.#text.slice(start, this.#at)))
+        this.#cuts.push({ start, end: this.#at, paths: fields.map(({ path }) => path) })
       return true
     }
     this.#at++
@@ -142,7 +151,7 @@ class Scanner {
     if (whole === undefined) return this.scan(own, depth + 1)
     const start = this.#at
     this.#skipValue()
-    this.#cuts.push({ start, end: this.#at, path: whole.path })
+    this.#cuts.push({ start, end: this.#at, paths: [whole.path] })
     return true
   }
 
