@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { LookupPort } from '../../lib/runtime/ports.ts'
 import { loadStages, writeTemporary } from './compiled.ts'
 import { type Figure, figures } from './measure.ts'
+import { bareRecords } from './workloads.ts'
 
 const batchSize = 1000
 const millions = 10
@@ -55,15 +56,7 @@ async function run(): Promise<void> {
   }
   const stage = plan.steps.flatMap(step => (step.kind === 'fetch' ? [step.lookups] : []))[0]!
   const remembered = createLookupMemory({ maxBytes: defaultMemoryBytes, nowMs: () => performance.now() })
-  const records = Array.from({ length: batchSize }, (_, offset) => ({
-    topic: 'visits',
-    partition: 0,
-    offset,
-    timestampMs: 0,
-    key: null,
-    value: null,
-    headers: [],
-  }))
+  const records = bareRecords('visits', batchSize)
   let customer = 0
   for (let m = 0; m < millions; m++) {
     for (let b = 0; b < 1_000_000 / batchSize; b++) {

@@ -1,9 +1,10 @@
 // The rules alone, on decoded values: our compiled plan beside the same rules written by hand and in other engines.
 import assert from 'node:assert'
-import type { Columns, SinkOutput, SourceRecord } from '../../lib/plan/plan.ts'
+import type { Columns, SinkOutput } from '../../lib/plan/plan.ts'
 import { loadStages } from './compiled.ts'
 import { assertSame, type Contender, type Figure, measure } from './measure.ts'
 import { byHand, celJs, type Engine, type Input, jsonLogic, type Output } from './rule-set.ts'
+import { bareRecords } from './workloads.ts'
 
 const eventCount = 1000
 
@@ -34,15 +35,7 @@ export async function rules(): Promise<readonly Figure[]> {
 
 async function compiled(inputs: readonly Input[], expected: readonly Output[]): Promise<Pick<Contender, 'run' | 'work'>> {
   const { plan, createColumns } = await loadStages('test/bench/scenarios/next-best-offer.yml')
-  const records = inputs.map((_, offset) => ({
-    topic: 't',
-    partition: 0,
-    offset,
-    timestampMs: 0,
-    key: null,
-    value: null,
-    headers: [],
-  }))
+  const records = bareRecords('t', inputs.length)
   // Decoded by the plan itself, so that events and look-ups have the shapes that rules meet in a Lambda.
   const text = (value: unknown) => (value === undefined ? null : String(value))
   const events = inputs.map(({ event }) => plan.source.decodeEvent(JSON.parse(JSON.stringify(event))))
@@ -60,7 +53,7 @@ async function compiled(inputs: readonly Input[], expected: readonly Output[]): 
   const withoutLookups = { ...plan, lookups: [] }
   const decide = () => {
     // The columns of events and look-ups are there already: decoding them is another benchmark.
-    const columns: Columns = { ...createColumns(withoutLookups, records as readonly SourceRecord[]), event: events, lookups }
+    const columns: Columns = { ...createColumns(withoutLookups, records), event: events, lookups }
     for (const step of plan.steps) if ('run' in step) step.run(columns)
     const outputs: SinkOutput[] = []
     for (let i = 0; i < columns.recordCount; i++) emit(columns, i, outputs)

@@ -1,7 +1,8 @@
 // A decision table's time per event must not grow with its rows: 10,000 beside 10, checked against a plain look through all rows.
-import type { Columns, SourceRecord } from '../../lib/plan/plan.ts'
+import type { Columns } from '../../lib/plan/plan.ts'
 import { loadStages, writeTemporary } from './compiled.ts'
 import { assertSame, type Figure, measure } from './measure.ts'
+import { bareRecords } from './workloads.ts'
 
 const eventCount = 2000
 const rounds = 10
@@ -62,17 +63,9 @@ export async function tables(): Promise<readonly Figure[]> {
     const rows = rowsOf(rowCount)
     const { plan, createColumns } = await loadStages(writeTemporary(`${name}.yml`, scenarioText(name, rows)))
     const events = eventsOf(rows)
-    const records = events.map((_, offset) => ({
-      topic: 'amounts',
-      partition: 0,
-      offset,
-      timestampMs: 0,
-      key: null,
-      value: null,
-      headers: [],
-    }))
+    const records = bareRecords('amounts', events.length)
     const decide = () => {
-      const columns: Columns = { ...createColumns(plan, records as readonly SourceRecord[]), event: events as unknown[] }
+      const columns: Columns = { ...createColumns(plan, records), event: events as unknown[] }
       for (const step of plan.steps) if ('run' in step) step.run(columns)
       const outputs: { value: unknown }[] = []
       for (let i = 0; i < columns.recordCount; i++) plan.sinks[0]!.emit(columns, i, outputs as never)

@@ -1,5 +1,6 @@
 // Records of the benchmark, and what must come out, computed by hand-written rules: never by the code under test.
 import type { StoreContent } from '../../lib/connectors/memory.ts'
+import type { SourceRecord } from '../../lib/plan/plan.ts'
 
 export interface Workload {
   readonly scenario: string
@@ -8,6 +9,19 @@ export interface Workload {
   readonly lookupsOf: (n: number) => StoreContent
   /** Values of all outputs of records 0 … count - 1, in order. */
   readonly expectedOutputs: (count: number) => readonly unknown[]
+}
+
+/** What columns need of records whose events are given decoded. */
+export function bareRecords(topic: string, count: number): readonly SourceRecord[] {
+  return Array.from({ length: count }, (_, offset) => ({
+    topic,
+    partition: 0,
+    offset,
+    timestampMs: 0,
+    key: null,
+    value: null,
+    headers: [],
+  }))
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)

@@ -44,23 +44,17 @@ async function deny(broker: LocalKafka, kind: 'topic' | 'group' | 'transactional
 
 /** Holds the first request of this kind until it is let go. */
 function hold(api: string) {
-  let arrived = () => {}
-  let release = () => {}
-  const reached = new Promise<void>(resolve => {
-    arrived = resolve
-  })
-  const released = new Promise<void>(resolve => {
-    release = resolve
-  })
+  const reached = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
   let held = false
   return {
-    reached,
-    release: () => release(),
+    reached: reached.promise,
+    release: released.resolve,
     decide(frame: Frame) {
       if (frame.api !== api || held) return 'pass' as const
       held = true
-      arrived()
-      return released
+      reached.resolve()
+      return released.promise
     },
   }
 }

@@ -384,28 +384,22 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
   }
   test.each(steps[protocol])('a zombie that froze before %s is fenced there, and the newer owner loses nothing', async api => {
     const place = await freshPlace(broker)
-    let arrived = () => {}
-    let release = () => {}
-    const reached = new Promise<void>(resolve => {
-      arrived = resolve
-    })
-    const released = new Promise<void>(resolve => {
-      release = resolve
-    })
+    const reached = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
     const proxy = await startFaultProxy(broker, frame => {
       if (frame.api !== api) return 'pass'
-      arrived()
-      return released
+      reached.resolve()
+      return released.promise
     })
     const zombie = other({ openSocket: proxy.openSocket })
     const frozen = await claim(zombie, place)
     const outcome = write(zombie, place, frozen.session, 0, ['zombie']).catch(error => error)
-    await reached
+    await reached.promise
 
     const owner = await claim(kafka, place)
     expect(owner.position).toBeUndefined()
     await write(kafka, place, owner.session, 0, ['owner 0'])
-    release()
+    released.resolve()
     expect(await outcome).toBeInstanceOf(Fenced)
     await write(kafka, place, owner.session, 1, ['owner 1'])
 
