@@ -1,6 +1,6 @@
 // What a container remembers of look-ups with `cache: 5m`, over batches: decoded values, those of "nothing there" too. Bounded by bytes, since
 // keys come from data and never end: two generations, of which the older is forgotten when the younger is full, so that what is read again stays.
-import type { LookupMemory } from './ports.ts'
+import type { LookupMemory, LookupShelf } from './ports.ts'
 
 export interface LookupMemoryOptions {
   readonly maxBytes: number
@@ -17,61 +17,69 @@ interface Entry {
   readonly untilMs: number
 }
 
+/** Equal keys of two look-ups are two things. */
+interface Generations {
+  young: Map<string, Entry>
+  old: Map<string, Entry>
+}
+
 /** Objects, map entries and strings beside the texts themselves. */
 const overheadBytes = 200
 
 export function createLookupMemory({ maxBytes, nowMs }: LookupMemoryOptions): LookupMemory & { readonly bytes: () => number } {
-  // By look-up, then by key: equal keys of two look-ups are two things.
-  let young = new Map<string, Map<string, Entry>>()
-  let old = new Map<string, Map<string, Entry>>()
+  const shelves = new Map<string, LookupShelf>()
+  const generations: Generations[] = []
   let youngBytes = 0
   let oldBytes = 0
-  const flights = new Map<string, Map<string, Promise<void>>>()
-  return { recall, remember, flight, take, bytes: () => youngBytes + oldBytes }
-
-  function recall(lookup: string, key: string): { readonly value: unknown } | undefined {
-    const fresh = young.get(lookup)?.get(key)
-    const entry = fresh ?? old.get(lookup)?.get(key)
-    if (entry === undefined || entry.untilMs <= nowMs()) return undefined
-    if (fresh === undefined) keep(lookup, key, entry)
-    return entry
+  return {
+    nowMs,
+    shelf(lookup) {
+      const shelf = shelves.get(lookup) ?? createShelf()
+      shelves.set(lookup, shelf)
+      return shelf
+    },
+    bytes: () => youngBytes + oldBytes,
   }
 
-  function remember(
-    lookup: string,
-    key: string,
-    found: { readonly value: unknown; readonly bytes: number; readonly forMs: number },
-  ): void {
-    const bytes = found.bytes + 2 * key.length + overheadBytes
-    // One that would push out a quarter of all others is not worth it.
-    if (bytes <= maxBytes / 4) keep(lookup, key, { value: found.value, bytes, untilMs: nowMs() + found.forMs })
+  function createShelf(): LookupShelf {
+    const own: Generations = { young: new Map(), old: new Map() }
+    generations.push(own)
+    const flights = new Map<string, Promise<void>>()
+    return {
+      recall(key, atMs) {
+        const fresh = own.young.get(key)
+        const entry = fresh ?? own.old.get(key)
+        if (entry === undefined || entry.untilMs <= atMs) return undefined
+        if (fresh === undefined) keep(own, key, entry)
+        return entry
+      },
+      remember(key, found) {
+        const bytes = found.bytes + 2 * key.length + overheadBytes
+        // One that would push out a quarter of all others is not worth it.
+        if (bytes <= maxBytes / 4) keep(own, key, { value: found.value, bytes, untilMs: nowMs() + found.forMs })
+      },
+      flight: key => flights.get(key),
+      take(keys) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        for (const key of keys) flights.set(key, promise)
+        return () => {
+          for (const key of keys) flights.delete(key)
+          resolve()
+        }
+      },
+    }
   }
 
-  function keep(lookup: string, key: string, entry: Entry): void {
+  function keep(own: Generations, key: string, entry: Entry): void {
     if (youngBytes + entry.bytes > maxBytes / 2) {
-      old = young
+      for (const one of generations) {
+        one.old = one.young
+        one.young = new Map()
+      }
       oldBytes = youngBytes
-      young = new Map()
       youngBytes = 0
     }
-    const entries = young.get(lookup) ?? new Map<string, Entry>()
-    young.set(lookup, entries)
-    youngBytes += entry.bytes - (entries.get(key)?.bytes ?? 0)
-    entries.set(key, entry)
-  }
-
-  function flight(lookup: string, key: string): Promise<void> | undefined {
-    return flights.get(lookup)?.get(key)
-  }
-
-  function take(lookup: string, keys: readonly string[]): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const own = flights.get(lookup) ?? new Map<string, Promise<void>>()
-    flights.set(lookup, own)
-    for (const key of keys) own.set(key, promise)
-    return () => {
-      for (const key of keys) own.delete(key)
-      resolve()
-    }
+    youngBytes += entry.bytes - (own.young.get(key)?.bytes ?? 0)
+    own.young.set(key, entry)
   }
 }

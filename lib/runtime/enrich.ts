@@ -143,19 +143,20 @@ function ask(fetch: Fetch, key: string | undefined | Failure, member: string | u
 /** Takes from the container's memory what is there; the rest is `unknown`, or in flight for another invocation. */
 function recall(fetch: Fetch, memory: LookupMemory | undefined): readonly Promise<void>[] {
   const { lookup, identities, values, isKnown } = fetch
-  const remembered = lookup.cacheMs > 0 ? memory : undefined
+  const shelf = lookup.cacheMs > 0 ? memory?.shelf(lookup.name) : undefined
+  const atMs = memory?.nowMs() ?? 0
   const unknown: number[] = []
   const flights = new Set<Promise<void>>()
   for (let k = 0; k < identities.length; k++) {
     if (isKnown[k]) continue
-    const known = remembered?.recall(lookup.name, identities[k]!)
+    const known = shelf?.recall(identities[k]!, atMs)
     if (known !== undefined) {
       values[k] = known.value
       isKnown[k] = true
       fetch.recalledCount++
       continue
     }
-    const flight = remembered?.flight(lookup.name, identities[k]!)
+    const flight = shelf?.flight(identities[k]!)
     if (flight === undefined) unknown.push(k)
     else flights.add(flight)
   }
@@ -166,14 +167,7 @@ function recall(fetch: Fetch, memory: LookupMemory | undefined): readonly Promis
 /** One flight per key: who comes meanwhile waits for these. */
 async function takingOff(fetches: readonly Fetch[], memory: LookupMemory | undefined, ask: () => Promise<void>): Promise<void> {
   const landings = fetches.flatMap(({ lookup, unknown, identities }) =>
-    memory === undefined || lookup.cacheMs === 0
-      ? []
-      : [
-          memory.take(
-            lookup.name,
-            unknown.map(k => identities[k]!),
-          ),
-        ],
+    memory === undefined || lookup.cacheMs === 0 ? [] : [memory.shelf(lookup.name).take(unknown.map(k => identities[k]!))],
   )
   try {
     await ask()
@@ -187,11 +181,12 @@ async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline:
   const patience = patienceOf(fetches, loans)
   const requests = fetches.map((fetch, f) => requestOf(fetch, loans[f], patience[f]))
   // What a store tells early is decoded while the rest is on its way, and used where it is what the result says.
-  const early = fetches.map(({ unknown }): Told[] => new Array(unknown.length))
+  const early = fetches.map(({ unknown }): Told => ({ answers: new Array(unknown.length), values: new Array(unknown.length) }))
   const tell: TellAnswer = (f, asked, answer) => {
     const { lookup, keys, unknown } = fetches[f]!
     const position = loans[f]?.own[asked] ?? asked
-    early[f]![position] = { answer, value: lookup.decode(answer, keys[unknown[position]!]!) }
+    early[f]!.answers[position] = answer
+    early[f]!.values[position] = lookup.decode(answer, keys[unknown[position]!]!)
   }
   let answers: Answers[] | undefined
   try {
@@ -291,16 +286,20 @@ function withLoans(own: Answers, { unknown }: Fetch, loans: Loans | undefined, b
   })
 }
 
-/** An answer that the store told while others were on their way, decoded. */
-type Told = { readonly answer: LookupAnswer; readonly value: unknown } | undefined
+/** What the store told while others were on their way, and decoded, by the position of a key in `unknown`. */
+interface Told {
+  readonly answers: (LookupAnswer | undefined)[]
+  readonly values: unknown[]
+}
 
 /** Decodes what was answered, by the position of a key in `unknown`, and remembers it. */
 function take(
   { lookup, keys, identities, unknown, values, isKnown }: Fetch,
   answers: readonly (LookupAnswer | Unanswered)[] | undefined,
-  early: readonly Told[],
+  early: Told,
   memory: LookupMemory | undefined,
 ): void {
+  const shelf = lookup.cacheMs > 0 ? memory?.shelf(lookup.name) : undefined
   unknown.forEach((k, position) => {
     const key = keys[k]!
     const answer = answers?.[position]
@@ -309,13 +308,11 @@ function take(
       values[k] = unanswered(lookup, key)
       return
     }
-    const told = early[position]
-    const value = told !== undefined && told.answer === answer ? told.value : lookup.decode(answer, key)
+    const value = early.answers[position] === answer ? early.values[position] : lookup.decode(answer, key)
     const isBroken = value instanceof Failure && value.reason === 'lookup-invalid'
     values[k] = isBroken && lookup.onError === 'missing' ? lookup.missing(key) : value
     // What is missing is remembered, too; what is broken may be repaired any time.
-    if (memory !== undefined && lookup.cacheMs > 0 && !isBroken)
-      memory.remember(lookup.name, identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
+    if (!isBroken) shelf?.remember(identities[k]!, { value, bytes: bytesOf(answer), forMs: lookup.cacheMs })
   })
 }
 

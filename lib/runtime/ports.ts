@@ -37,13 +37,19 @@ export type LookupStores = { readonly [Store in LookupStore]?: LookupPort }
 
 /** What a container remembers of look-ups with `cache`, bounded by bytes. */
 export interface LookupMemory {
-  /** Undefined: not known, or too old. */
-  recall(lookup: string, key: string): { readonly value: unknown } | undefined
-  remember(lookup: string, key: string, found: { readonly value: unknown; readonly bytes: number; readonly forMs: number }): void
+  readonly nowMs: () => number
+  /** What is remembered of one look-up. */
+  shelf(lookup: string): LookupShelf
+}
+
+export interface LookupShelf {
+  /** Undefined: not known, or too old at this time of `nowMs`. */
+  recall(key: string, atMs: number): { readonly value: unknown } | undefined
+  remember(key: string, found: { readonly value: unknown; readonly bytes: number; readonly forMs: number }): void
   /** Settles when somebody who asks for this key has an answer, or none; undefined: nobody asks. */
-  flight(lookup: string, key: string): Promise<void> | undefined
+  flight(key: string): Promise<void> | undefined
   /** Tells others that these keys are being asked for; the result must be called once they are not. */
-  take(lookup: string, keys: readonly string[]): () => void
+  take(keys: readonly string[]): () => void
 }
 
 /** Milliseconds that remain, asked anew before each call to the world. */

@@ -96,16 +96,17 @@ describe('cache', () => {
 
   test('keys without end stay within the bytes, and what is read again stays', () => {
     const memory = createLookupMemory({ maxBytes: 1_000_000, nowMs: () => 0 })
-    memory.remember('customer', 'often', { value: 1, bytes: 100, forMs: hour })
+    const shelf = memory.shelf('customer')
+    shelf.remember('often', { value: 1, bytes: 100, forMs: hour })
     for (let n = 0; n < 100_000; n++) {
-      memory.remember('customer', `key ${n}`, { value: n, bytes: 100, forMs: hour })
-      if (n % 100 === 0) expect(memory.recall('customer', 'often')).toMatchObject({ value: 1 })
+      shelf.remember(`key ${n}`, { value: n, bytes: 100, forMs: hour })
+      if (n % 100 === 0) expect(shelf.recall('often', 0)).toMatchObject({ value: 1 })
       expect(memory.bytes()).toBeLessThanOrEqual(1_000_000)
     }
-    expect(memory.recall('customer', 'key 0')).toBeUndefined()
-    expect(memory.recall('customer', 'key 99999')).toMatchObject({ value: 99_999 })
+    expect(shelf.recall('key 0', 0)).toBeUndefined()
+    expect(shelf.recall('key 99999', 0)).toMatchObject({ value: 99_999 })
     // Not by its own count alone: of entries of 100 bytes at least a million bytes hold 10,000 at most.
-    const kept = Array.from({ length: 100_000 }, (_, n) => memory.recall('customer', `key ${n}`)).filter(Boolean)
+    const kept = Array.from({ length: 100_000 }, (_, n) => shelf.recall(`key ${n}`, 0)).filter(Boolean)
     expect(kept.length).toBeLessThan(10_000)
     expect(kept.length).toBeGreaterThan(1000)
   })
