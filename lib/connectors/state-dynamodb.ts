@@ -11,10 +11,19 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import type { LookupAnswer } from '../plan/plan.ts'
-import type { Deadline, LookupPort, StateAnswer, StateItem, StateOutcome, StatePort, StateWrite } from '../runtime/ports.ts'
+import type {
+  Deadline,
+  LookupPort,
+  StateAnswer,
+  StateItem,
+  StateLock,
+  StateOutcome,
+  StatePort,
+  StateWrite,
+} from '../runtime/ports.ts'
 import { connectDynamoDb, type DynamoDbConfig, patiently, reasonOf } from './dynamodb.ts'
 import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
-import { capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
+import { capGroups, counterOf, lateMs, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, judgeAsks, type Place, type Places } from './state-places.ts'
 
 export interface DynamoDbStateConfig extends Omit<DynamoDbConfig, 'credentials'> {
@@ -75,7 +84,7 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
           }
           const keys = JSON.parse(before?.['keys']?.S ?? '[]') as readonly string[]
           const found = await inTurn(
-            keys.map(key => () => get(key, signal)),
+            keys.map(key => () => getMarking(lock, token, key, signal)),
             callLimit,
           )
           const leftovers = keys.flatMap((key, k) => {
@@ -168,29 +177,58 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
     signal: AbortSignal,
   ): Promise<'written' | 'stale' | 'moved'> {
     const counter = counterOf(token)
+    const there = Object.entries({ base, head }).filter(([, value]) => value !== null)
+    const gone = Object.entries({ base, head }).filter(([, value]) => value === null)
+    const sets = [...there.map(([name]) => `#${name} = :${name}`), '#at = :at', 'tp = :ours', 'v = :counter']
+    const removes = [...gone.map(([name]) => `#${name}`), 'expiresAt']
+    const known = expected?.head === null ? 'attribute_not_exists(#head)' : '#head = :known'
+    const wanted = expected === undefined ? 'attribute_not_exists(tp)' : `(tp = :theirs AND #at = :expected AND ${known})`
+    // Fields of others stay: they mark who may not write any more.
     const isWritten = await when(
-      new PutItemCommand({
+      new UpdateItemCommand({
         TableName: table,
-        Item: {
-          id: { S: key },
-          ...(base !== null && { base: { S: base } }),
-          ...(head !== null && { head: { S: head } }),
-          at: { N: `${at}` },
-          tp: { S: tpOf(lock) },
-          v: { N: counter },
-        },
-        ConditionExpression: `${expected === undefined ? 'attribute_not_exists(id)' : '(tp = :theirs AND #at = :at)'} OR (tp = :ours AND v <= :counter)`,
-        ...(expected && { ExpressionAttributeNames: { '#at': 'at' } }),
+        Key: { id: { S: key } },
+        UpdateExpression: `SET ${sets.join(', ')} REMOVE ${removes.join(', ')}`,
+        ConditionExpression: `(${wanted} OR (tp = :ours AND v <= :counter)) AND (attribute_not_exists(#mark) OR #mark <= :counter)`,
+        ExpressionAttributeNames: { '#base': 'base', '#head': 'head', '#at': 'at', '#mark': markOf(lock) },
         ExpressionAttributeValues: {
           ':ours': { S: tpOf(lock) },
           ':counter': { N: counter },
-          ...(expected && { ':theirs': { S: expected.tp }, ':at': { N: `${expected.at}` } }),
+          ':at': { N: `${at}` },
+          ...Object.fromEntries(there.map(([name, value]) => [`:${name}`, { S: value! }])),
+          ...(expected && { ':theirs': { S: expected.tp }, ':expected': { N: `${expected.at}` } }),
+          ...(expected && expected.head !== null && { ':known': { S: expected.head } }),
         },
       }),
       signal,
     )
     if (isWritten) return 'written'
-    return (await get(key, signal))?.['tp']?.S === tpOf(lock) ? 'stale' : 'moved'
+    const found = await get(key, signal)
+    const mark = Number(found?.[markOf(lock)]?.N ?? 0)
+    return found?.['tp']?.S === tpOf(lock) || mark > Number(counter) ? 'stale' : 'moved'
+  }
+
+  /** What is not this partition's may become so by a write that is late: that one has to find this claim. */
+  async function getMarking(lock: StateLock, token: string, key: string, signal: AbortSignal): Promise<Attributes | undefined> {
+    const found = await get(key, signal)
+    if (found?.['tp']?.S === tpOf(lock)) return found
+    const isNew = found?.['tp'] === undefined
+    const isMarked = await when(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: { id: { S: key } },
+        UpdateExpression: `SET #mark = :counter${isNew ? ', expiresAt = :expires' : ''}`,
+        ConditionExpression: `${isNew ? 'attribute_not_exists(tp)' : 'tp <> :ours'} AND (attribute_not_exists(#mark) OR #mark < :counter)`,
+        ExpressionAttributeNames: { '#mark': markOf(lock) },
+        ExpressionAttributeValues: {
+          ':counter': { N: counterOf(token) },
+          ...(isNew ? { ':expires': { N: `${Math.ceil((nowMs() + lateMs) / 1000)}` } } : { ':ours': { S: tpOf(lock) } }),
+        },
+      }),
+      signal,
+    )
+    // It has come meanwhile; or a newer claim has marked it, and this one is told so by the lock.
+    return isMarked ? found : get(key, signal)
   }
 
   /**
@@ -287,6 +325,9 @@ function partOf(write: StateWrite, { caps, asks }: ReturnType<typeof capGroups>[
     }),
   }
 }
+
+/** The attribute by which a claim of this partition refuses writes that are older. */
+const markOf = (lock: StateLock): string => `v@${tpOf(lock)}`
 
 function itemOf(found: Attributes | undefined): StateItem | undefined {
   const [at, tp] = [found?.['at']?.N, found?.['tp']?.S]

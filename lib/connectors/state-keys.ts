@@ -23,15 +23,18 @@ export function tpOf({ partition: { topic, partition } }: StateLock): string {
  * expected; one that was absent, and that another partition has made since, was not expected either.
  */
 export function itemProblem(
-  found: Pick<StateItem, 'at' | 'tp'> | undefined,
+  found: Pick<StateItem, 'at' | 'tp' | 'head'> | undefined,
   { expected }: StateWrite['items'][number],
   tp: string,
 ): boolean {
   // Under our token only we can have made it ours: the same write once more.
   if (found?.tp === tp) return false
-  if (expected !== undefined) return found === undefined || found.at !== expected.at || found.tp !== expected.tp
-  return found !== undefined
+  if (expected === undefined || found === undefined) return found !== expected
+  return found.at !== expected.at || found.tp !== expected.tp || found.head !== expected.head
 }
+
+/** After so long no write that was sent before arrives any more. */
+export const lateMs = 3_600_000
 
 /** Whether a lock whose token still holds has lost a write of the token's owner: a fail-over to a copy that lags, a restore. */
 export function isBehind(last: bigint | undefined, known: bigint | undefined): boolean {

@@ -32,10 +32,10 @@ end
 `
 
 const items = `
-local function isMoved(at, tp, own, expected)
+local function isMoved(at, tp, head, own, expected)
   if tp == own then return false end
   if expected == '' then return tp ~= false end
-  return tp == false or at .. ' ' .. tp ~= expected
+  return tp == false or at .. ' ' .. tp .. ' ' .. (head or '-') ~= expected
 end
 
 -- "-" stands for no value: it is no JSON.
@@ -229,7 +229,7 @@ end
 /**
  * A single server. KEYS: lock, plain items, other items, caps. ARGV: token, signature, position, last, tp, counts of plain items, other items,
  * caps and asks, now, the lock's keys and caps as JSON, whether places are kept; per plain item, whose `at` is `last` and which is this
- * partition's or new, base and head; per other item base, head, at, expected ("" or "AT TP"); then as openAll reads it; at the end the lock's
+ * partition's or new, base and head; per other item base, head, at, expected ("" or "AT TP HEAD"); then as openAll reads it; at the end the lock's
  * last as the writer knows it, "-" where there was none.
  */
 export const writeScript = scriptOf(`${lock}${items}${places}
@@ -247,8 +247,8 @@ end
 local firstOther = 14 + 2 * plainCount
 for i = 0, otherCount - 1 do
   local key = KEYS[2 + plainCount + i]
-  local found = redis.call('HMGET', key, 'at', 'tp')
-  if isMoved(found[1], found[2], tp, ARGV[firstOther + 4 * i + 3]) then return { 'moved', key } end
+  local found = redis.call('HMGET', key, 'at', 'tp', 'head')
+  if isMoved(found[1], found[2], found[3], tp, ARGV[firstOther + 4 * i + 3]) then return { 'moved', key } end
 end
 local capKeys = {}
 for c = 1, capCount do capKeys[c] = KEYS[1 + plainCount + otherCount + c] end
@@ -282,14 +282,29 @@ redis.call('HSET', KEYS[1], 'pos', ARGV[2])
 return 1
 `)
 
+/**
+ * In a cluster, at the claim: what an older writer of this partition announced, and is not there, may be on its way. It finds this token. KEYS:
+ * item. ARGV: the token's counter, tp, how long an empty one stays. Gives the item.
+ */
+export const markScript = scriptOf(`
+local mark = 'v@' .. ARGV[2]
+local found = redis.call('HMGET', KEYS[1], 'base', 'head', 'at', 'tp', mark)
+if found[4] ~= ARGV[2] and not (found[5] and tonumber(found[5]) > tonumber(ARGV[1])) then
+  redis.call('HSET', KEYS[1], mark, ARGV[1])
+  if not found[4] then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+end
+return { found[1], found[2], found[3], found[4] }
+`)
+
 /** One item, after the lock. KEYS: item, on a single server its lock. ARGV: the token's counter, tp, base, head, at, expected, token. */
 export const itemScript = scriptOf(`${items}
 if KEYS[2] and redis.call('HGET', KEYS[2], 'v') ~= ARGV[7] then return 'stale' end
-local found = redis.call('HMGET', KEYS[1], 'at', 'tp', 'v')
-if found[2] == ARGV[2] and found[3] and tonumber(found[3]) > tonumber(ARGV[1]) then return 'stale' end
-if isMoved(found[1], found[2], ARGV[2], ARGV[6]) then return 'moved' end
+local found = redis.call('HMGET', KEYS[1], 'at', 'tp', 'head', 'v', 'v@' .. ARGV[2])
+if found[2] == ARGV[2] and found[4] and tonumber(found[4]) > tonumber(ARGV[1]) then return 'stale' end
+if found[5] and tonumber(found[5]) > tonumber(ARGV[1]) then return 'stale' end
+if isMoved(found[1], found[2], found[3], ARGV[2], ARGV[6]) then return 'moved' end
 put(KEYS[1], ARGV[3], ARGV[4], ARGV[5], 'tp', ARGV[2], 'v', ARGV[1])
--- One that "sluice state --delete" has emptied would have expired.
+-- One that "sluice state --delete" has emptied would have expired, and so would one that was only marked.
 redis.call('PERSIST', KEYS[1])
 return 'written'
 `)

@@ -22,9 +22,17 @@ import { redisFailure } from './redis/failure.ts'
 import { type Reply, ReplyError } from './redis/replies.ts'
 import { slotOf } from './redis/slots.ts'
 import { connectRedis } from './redis.ts'
-import { type CapGroup, capGroups, counterOf, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
+import { type CapGroup, capGroups, counterOf, lateMs, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, untilAfter } from './state-places.ts'
-import { acknowledgeScript, capsScript, claimScript, itemScript, lockScript, writeScript } from './state-redis-scripts.ts'
+import {
+  acknowledgeScript,
+  capsScript,
+  claimScript,
+  itemScript,
+  lockScript,
+  markScript,
+  writeScript,
+} from './state-redis-scripts.ts'
 
 export interface RedisStateConfig {
   /** redis://[[user]:password@]host[:port][/database] or rediss://…; a cluster's is that of any of its nodes. */
@@ -77,7 +85,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
         Text,
       ]
       const keys = keysText === null ? [] : (JSON.parse(keysText) as readonly string[])
-      const fields = isCluster ? await ask(keys.map(readItem), deadline) : found
+      const fields = isCluster ? await readMarking(lock, token, keys, deadline) : found
       return {
         token,
         last: last === null ? undefined : BigInt(last),
@@ -118,6 +126,16 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       })
     },
     close: async () => client.close(),
+  }
+
+  /** What is not this partition's may become so by a write that is late: that one has to find this claim. */
+  async function readMarking(lock: StateLock, token: string, keys: readonly string[], deadline: Deadline) {
+    const fields = [...((await ask(keys.map(readItem), deadline)) as readonly Fields[])]
+    const others = [...keys.keys()].filter(k => fields[k]![3] !== tpOf(lock))
+    const marks = others.map(k => scriptCall(markScript, [keys[k]!], [counterOf(token), tpOf(lock), lateMs]))
+    const marked = (await ask(marks, deadline)) as readonly Fields[]
+    for (const [o, k] of others.entries()) fields[k] = marked[o]!
+    return fields
   }
 
   async function ask(commands: readonly Command[], deadline: Deadline, how = again): Promise<readonly Reply[]> {
@@ -307,7 +325,7 @@ function pushCaps(args: Argument[], { lock, caps, asks }: StateWrite, group: Cap
 /** As the scripts read it. */
 const none = '-'
 const expectedArg = (expected: StateWrite['items'][number]['expected']) =>
-  expected === undefined ? '' : `${expected.at} ${expected.tp}`
+  expected === undefined ? '' : `${expected.at} ${expected.tp} ${expected.head ?? none}`
 
 function answerOf(text: string): StateAnswer {
   if (text.startsWith('!')) return { kind: 'refused', cap: Number(text.slice(1)) }

@@ -188,8 +188,8 @@ export interface StateWrite {
   /** Changed keys, and leftovers that this attempt left alone (`at` −1). */
   readonly items: readonly (Omit<StateItem, 'tp'> & {
     readonly key: string
-    /** Taken over from another partition: only if it still is what was read. */
-    readonly expected?: Pick<StateItem, 'at' | 'tp'>
+    /** Taken over from another partition: only if it still is what was read. Leftovers have one `at`, hence the value. */
+    readonly expected?: Pick<StateItem, 'at' | 'tp' | 'head'>
   })[]
   /** Changed keys alone: the lock's `keys`. */
   readonly changed: readonly string[]

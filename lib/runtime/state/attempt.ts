@@ -371,11 +371,11 @@ export class StateAttempt {
       for (const chain of this.#chains[e]!) {
         if (chain.left === undefined || chain.partition !== p) continue
         const { item, left, text = encode(left) } = chain
-        const { key, at, tp } = item
+        const { key, at, tp, head } = item
         const change = { key, base: this.#textOf(chain), head: text, at: last }
         // An earlier write of this batch may have taken it over already.
         const isTakenOver = this.#isOthers(chain) && !held.leftovers().has(key)
-        changed.push(isTakenOver ? { ...change, expected: { at, tp: tp! } } : change)
+        changed.push(isTakenOver ? { ...change, expected: { at, tp: tp!, head } } : change)
       }
     }
     const changedKeys = changed.map(({ key }) => key)

@@ -236,15 +236,27 @@ describe.each(stores)('$name', ({ name, start, isOneStep, isInOrder, manyKeys })
       const items = [{ key: key('visit/c-1'), base: null, head: 'a', at: 5n }]
       await answersTo(state, { lock: lock(), token, from: 5, to: 5, items })
       const other = await claimed(state, lock(1))
-      const expected = { at: 5n, tp: 'app.visits/0' }
+      const expected = { at: 5n, tp: 'app.visits/0', head: 'a' }
       const take = [{ key: key('visit/c-1'), ...taken, expected }]
       expect(await answersTo(state, { lock: lock(1), token: other, from: 3, to: 3, items: take })).toEqual([])
       expect(await read('visit/c-1')).toEqual(['a', 'b', '3', 'app.visits/1'])
     })
 
+    test('also one without a value', async () => {
+      const token = await fresh()
+      const items = [{ key: key('visit/c-1'), base: 'a', head: null, at: 5n }]
+      await answersTo(state, { lock: lock(), token, from: 5, to: 5, items })
+      const other = await claimed(state, lock(1))
+      const take = [{ key: key('visit/c-1'), ...taken, expected: { at: 5n, tp: 'app.visits/0', head: null } }]
+      expect(await answersTo(state, { lock: lock(1), token: other, from: 3, to: 3, items: take })).toEqual([])
+      expect(await read('visit/c-1')).toEqual(['a', 'b', '3', 'app.visits/1'])
+    })
+
     test.each([
-      ['its offset has changed', { at: 4n, tp: 'app.visits/0' }],
-      ['its partition has changed', { at: 5n, tp: 'app.visits/2' }],
+      ['its offset has changed', { at: 4n, tp: 'app.visits/0', head: 'a' }],
+      ['its partition has changed', { at: 5n, tp: 'app.visits/2', head: 'a' }],
+      ['its value has changed', { at: 5n, tp: 'app.visits/0', head: 'b' }],
+      ['it had no value', { at: 5n, tp: 'app.visits/0', head: null }],
       ['it was not there when it was read', undefined],
     ])('%s: moved, and nothing is written', async (_, expected) => {
       const token = await fresh()
@@ -269,7 +281,7 @@ describe.each(stores)('$name', ({ name, start, isOneStep, isInOrder, manyKeys })
 
     test('what has gone meanwhile is moved, too', async () => {
       const token = await fresh()
-      const expected = { at: 4n, tp: 'app.visits/1' }
+      const expected = { at: 4n, tp: 'app.visits/1', head: null }
       const items = [{ key: key('visit/c-1'), ...taken, expected }]
       expect(await answersTo(state, { lock: lock(), token, from: 3, to: 3, items })).toBe(`moved ${key('visit/c-1')}`)
     })

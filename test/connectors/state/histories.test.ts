@@ -118,7 +118,8 @@ describe.each(stores.filter(({ name }) => name !== 'memory'))('$name', ({ start,
     const items = [...chosenKeys].map(key => {
       const found = memory.items.get(key)
       const isForeign = found !== undefined && found.tp !== tp
-      const expected = isForeign && random() < 0.8 ? { expected: { at: random() < 0.8 ? found.at : 999n, tp: found.tp } } : {}
+      const known = () => ({ at: random() < 0.8 ? found!.at : 999n, tp: found!.tp, head: random() < 0.9 ? found!.head : value() })
+      const expected = isForeign && random() < 0.8 ? { expected: known() } : {}
       return { key, base: value(), head: value(), at: random() < 0.2 ? -1n : last, ...expected }
     })
     const shared = (name: string) => `sluice:shared/${lane.lock.scope.slice(2)}:${name}`
