@@ -95,6 +95,15 @@ interface Connected {
   close(): Promise<void>
 }
 
+/** A URL that cannot be read is told in words, and without it: it may hold a password. */
+function storeOf(connect: () => StateStore): StateStore {
+  try {
+    return connect()
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
 async function open(plan: Connected['plan'], { environment }: Terminal): Promise<Connected> {
   const bootstrapServers = environment['SLUICE_KAFKA']
   if (!bootstrapServers)
@@ -111,7 +120,7 @@ async function open(plan: Connected['plan'], { environment }: Terminal): Promise
   const { scenario } = plan
   const endpoint = environment['SLUICE_DYNAMODB'] ? { endpoint: environment['SLUICE_DYNAMODB'] } : {}
   const { state } = await connectorsOf({ ...plan, lookups: [] }, environment)
-  const store = state!({ url, ...endpoint, scenario, warn: () => undefined })
+  const store = storeOf(() => state!({ url, ...endpoint, scenario, warn: () => undefined }))
   const administration =
     scheme === 'dynamodb'
       ? (await import('../connectors/state-administration-dynamodb.ts')).openDynamoDbStateAdministration({

@@ -7,6 +7,7 @@ import { type Connection, open } from './ignite/connection.ts'
 import { Refused } from './ignite/refused.ts'
 import { getAllRequest, readEntries, type Value } from './ignite/values.ts'
 import { TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+import { readStoreUrl } from './store-url.ts'
 
 export interface IgniteConfig {
   /** ignite://[user:password@]host:port/CACHE; with TLS ignites:// */
@@ -16,13 +17,15 @@ export interface IgniteConfig {
   readonly scenario: string
 }
 
+const form = 'ignite://[user:password@]host[:port]/CACHE'
 const defaultPort = 10800
 const advice =
   'If connections fail from the start, check that this is the port of thin clients (10800), that the cache in the URL exists, that ignites:// (with TLS) or ignite:// (without) is what the port speaks, and that the security group admits it.'
 
 export function connectIgnite({ url, scenario, ca }: IgniteConfig): LookupPort {
-  const { protocol, host, hostname, port, username, password, pathname } = new URL(url)
-  const cacheId = hashCodeOf(decodeURIComponent(pathname.slice(1)))
+  const { protocol, host, hostname, port, user, password, path } = readStoreUrl(url, form)
+  if (path === '') throw new Error(`the store's URL is not ${form}: it names no cache`)
+  const cacheId = hashCodeOf(path)
   let connection: Connection | undefined
   return {
     lookupMany,
@@ -66,11 +69,11 @@ export function connectIgnite({ url, scenario, ca }: IgniteConfig): LookupPort {
     if (connection?.isOpen() !== true)
       connection = open({
         hostname,
-        port: Number(port) || defaultPort,
+        port: port ?? defaultPort,
         tls: protocol === 'ignites:',
         ca,
-        user: decodeURIComponent(username),
-        password: decodeURIComponent(password),
+        user,
+        password,
       })
     return readEntries(await connection.ask(getAllRequest(cacheId, keys)))
   }

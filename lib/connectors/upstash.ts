@@ -1,9 +1,12 @@
 // Look-ups from Upstash's Redis over HTTPS, by @upstash/redis: for functions outside a VPC. Values stay the texts that they are: with the
-// client's automatic deserialisation "00123" would become a number.
-import { Redis } from '@upstash/redis'
+// client's automatic deserialisation "00123" would become a number, and its decoding makes bytes that are no text into U+FFFD, which a text
+// may also hold. So they come as base64, as the client would ask for them, and are decoded here.
+import { isUtf8 } from 'node:buffer'
+import { Redis, type RedisConfigNodejs } from '@upstash/redis'
 import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
 import type { Deadline, LookupPort, LookupRequest } from '../runtime/ports.ts'
 import { inTurn, TimeUp, timeoutOf, unanswered } from './patience.ts'
+import { readStoreUrl } from './store-url.ts'
 
 export interface UpstashConfig {
   /** upstash+https://:TOKEN@host */
@@ -13,6 +16,7 @@ export interface UpstashConfig {
   readonly scenario: string
 }
 
+const form = 'upstash+https://:TOKEN@host'
 /** Commands of one request: a thousand keys of 300 B stay below the 1 MB that Upstash's smallest plan takes. */
 const commandsPerRequest = 1000
 const requestLimit = 8
@@ -30,9 +34,8 @@ interface Reply {
 }
 
 export function connectUpstash({ url, token, scenario }: UpstashConfig): LookupPort {
-  const parsed = new URL(url.replace(/^upstash\+/, ''))
-  const secret = decodeURIComponent(parsed.password) || token || ''
-  const address = parsed.host
+  const { protocol, host: address, password, path } = readStoreUrl(url.replace(/^upstash\+/, ''), form)
+  if (path !== '') throw new Error(`the store's URL is not ${form}: something stands behind the host`)
   return { lookupMany, close: async () => undefined }
 
   async function lookupMany(
@@ -43,9 +46,9 @@ export function connectUpstash({ url, token, scenario }: UpstashConfig): LookupP
     const commands: Command[] = requests.flatMap(({ keys }, request) => keys.map((_, key) => ({ request, key })))
     const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length).fill(null))
     const signal = AbortSignal.timeout(timeoutMs)
-    const client = new Redis({
-      url: parsed.origin,
-      token: secret,
+    const client = new UndecodedRedis({
+      url: `${protocol}//${address}`,
+      token: password || token || '',
       automaticDeserialization: false,
       enableAutoPipelining: false,
       enableTelemetry: false,
@@ -73,6 +76,16 @@ export function connectUpstash({ url, token, scenario }: UpstashConfig): LookupP
       })
     }
     return answers
+  }
+}
+
+/** Answers are base64, as they came. */
+class UndecodedRedis extends Redis {
+  constructor(config: RedisConfigNodejs) {
+    super({ ...config, responseEncoding: false })
+    const { client } = this
+    const headers = { 'Upstash-Encoding': 'base64' }
+    this.client = { request: asked => client.request({ ...asked, headers: { ...asked.headers, ...headers } }) }
   }
 }
 
@@ -105,19 +118,30 @@ class Refused extends Error {}
 function answerOf({ command }: LookupRequest, { error, result }: Reply): LookupAnswer {
   if (error?.startsWith('WRONGTYPE')) return new WrongKind('another kind of data')
   if (error) throw new Refused(/^[A-Z]+\b/.exec(error)?.[0] ?? 'an error of the server')
-  if (isBroken(result)) return notText
   if (command.kind === 'member' && (result === 0 || result === 1)) return result === 1
-  if (command.kind === 'string' && isTextOrNull(result)) return result
-  if (command.kind === 'hash' && Array.isArray(result) && result.length === command.fields.length && result.every(isTextOrNull))
-    return result
+  if (command.kind === 'string') return decoded(result)
+  if (command.kind === 'hash' && Array.isArray(result) && result.length === command.fields.length) {
+    const texts: (string | null)[] = []
+    for (const one of result) {
+      const text = decoded(one)
+      if (text instanceof WrongKind) return text
+      texts.push(text)
+    }
+    return texts
+  }
   throw new Malformed()
 }
 
-const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'
+function decoded(value: unknown): string | null | WrongKind {
+  // Redis' own word, which is not encoded; a text of one byte has another base64.
+  if (value === null || value === 'OK') return value
+  if (typeof value !== 'string') throw new Malformed()
+  const bytes = Buffer.from(value, 'base64')
+  // Buffer leaves out what is no base64.
+  if (value.length % 4 !== 0 || bytes.length !== Buffer.byteLength(value, 'base64')) throw new Malformed()
+  return isUtf8(bytes) ? bytes.toString() : notText
+}
 
-// The client decodes base64 leniently, so that bytes which are no text come as U+FFFD. A text with a real one has been through that before.
-const isBroken = (result: unknown): boolean =>
-  typeof result === 'string' ? result.includes('\ufffd') : Array.isArray(result) && result.some(isBroken)
 const notText = new WrongKind('bytes that are not UTF-8')
 
 /** The client's own messages quote the whole request, which holds customers' keys: nothing of them is repeated. */

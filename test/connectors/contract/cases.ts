@@ -17,6 +17,7 @@ const lookups = [
   'missing',
   'another kind of data',
   'bytes that are no text',
+  'a text with the mark that stands for such bytes',
   '1,234 keys, in the order asked',
   'several requests at once',
   'hashes',

@@ -17,6 +17,8 @@ const content = {
   'zażółć/🚕 ?&#%': 'Łódź 🚕',
   empty: '',
   digits: '00123',
+  // As a text that once was no UTF-8 is often kept.
+  mark: 'Caf\ufffd',
   json: '{"a":1}',
   lines: 'one\r\ntwo\n$5\r\n*1',
   'GET\r\nplain': 'a key that looks like a command',
@@ -72,6 +74,13 @@ describe.each(sources)('$name', source => {
     },
     'bytes that are no text': async () => {
       expect(await ask(['plain', 'bytes'])).toEqual([running.answer('one text'), new WrongKind('bytes that are not UTF-8')])
+    },
+    'a text with the mark that stands for such bytes': async () => {
+      expect(await ask(['mark', 'plain'])).toEqual([running.answer('Caf\ufffd'), running.answer('one text')])
+      if (whyNot(source.name, 'hashes') !== undefined) return
+      const command = { kind: 'hash', fields: ['mark', 'age'] } as const
+      const request = { command, keys: ['hash'], timeoutMs: patienceMs }
+      expect(await port.lookupMany([request], deadline())).toEqual([[['Caf\ufffd', '00123']]])
     },
     '1,234 keys, in the order asked': async () => {
       const numbers = Array.from({ length: 1234 }, (_, k) => 1233 - k)

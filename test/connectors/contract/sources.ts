@@ -58,7 +58,7 @@ export interface Source {
   start(content: Content): Promise<RunningSource>
 }
 
-export const hash = { name: 'Łukasz', age: '00123', empty: '' }
+export const hash = { name: 'Łukasz', age: '00123', empty: '', mark: 'Caf\ufffd' }
 const same = (text: string) => text
 const bytes = Buffer.of(0xff, 0x00)
 const strings = (keys: readonly string[]): LookupRequest => ({ command: { kind: 'string' }, keys })
