@@ -329,7 +329,7 @@ describe.each(['TV2', 'TV1'] as const)('transaction protocol %s', protocol => {
         const kafka = other({ openSocket: proxy.openSocket })
         const value = `${fate} ${n}`
         // As the commit does: whatever happens, claim anew and write what is not done.
-        for (let round = 0; round < 3; round++) {
+        for (let round = 0; round < 20; round++) {
           try {
             const { session, position } = await claim(kafka, place)
             if (position === BigInt(written.length + 1)) break

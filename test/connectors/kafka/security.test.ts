@@ -180,7 +180,7 @@ test('whichever request or answer is lost, also of a login, records are written 
         { SLUICE_KAFKA_SECURITY: 'sasl-scram-256', SLUICE_KAFKA_TLS: 'off', ...scramUser },
         { openSocket: proxy.openSocket, patienceMs: 2000 },
       )
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 20; round++) {
         try {
           const { session, position } = await claim(kafka, place)
           if (position === BigInt(written.length + 1)) break
