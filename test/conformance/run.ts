@@ -50,8 +50,14 @@ function print({ name, passedCount, totalCount, types, failures, skips }: GroupR
     )
     for (const skip of types.skips) console.log(`    ${skip}`)
   }
-  if (options.skips) for (const skip of skips) console.log(`  ${skip}`)
+  for (const line of options.skips ? skips : byReason(skips)) console.log(`  ${line}`)
   if (options.failures) for (const failure of failures) console.log(`  ${failure}`)
+}
+
+/** `98 because of …`: each skip ends with its reason. */
+function byReason(skips: readonly string[]): readonly string[] {
+  const reasons = skips.map(skip => skip.slice(skip.indexOf(': ') + 2))
+  return [...new Set(reasons)].map(reason => `${reasons.filter(one => one === reason).length} skipped: ${reason}`)
 }
 
 function runFuzz(evaluationCount: number, seed: number, depth: number): void {
