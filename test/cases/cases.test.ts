@@ -1,8 +1,12 @@
 // The reference cases through the real build: without a broker, on Kafka and Redis, and with the faults that exactly-once must survive.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
+import { bundleScenario } from '../../lib/compiler/bundle.ts'
 import { faultPhases } from '../../lib/emulator/fault-points.ts'
-import { describe as describeLine } from './compare.ts'
+import { type Comparison, compare, describe as describeLine } from './compare.ts'
+import { runDeployed } from './deployed.ts'
 import type { CaseOptions } from './options.ts'
 import { readCase } from './reference.ts'
 import { type Outcome, runCase } from './runner.ts'
@@ -101,6 +105,34 @@ test.each([
   },
   120_000,
 )
+
+// Would it be found? Here, since each of these files runs beside the others, and a case's topic takes one run at a time.
+test.each([
+  ['passes while nothing goes wrong', {}, false],
+  ['fails where it is killed between the calls to its store and its commit', { kill: true }, true],
+] as const)('a function that believes what was written last %s', { timeout: 300_000 }, async (_, fault, isFound) => {
+  const { missing, unexpected } = await runBelieving({ ...onKafka, ...fault })
+  expect(missing.length + unexpected.length > 0).toBe(isFound)
+})
+
+/** Case client-near-pos, by a function without the question which of the two stored values counts. */
+async function runBelieving(own: CaseOptions): Promise<Comparison> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-teeth-'))
+  const handlerFile = join(folder, 'index.mjs')
+  try {
+    const file = join(import.meta.dirname, '../../functions/client-near-pos.yml')
+    const { code } = await bundleScenario(file, { stores: 'real', minify: false })
+    const [before, after, ...more] = Buffer.from(code).toString().split('? head : base;')
+    expect([typeof after, more]).toEqual(['string', []])
+    writeFileSync(handlerFile, `${before}? head : head;${after}`)
+    const reference = readCase(join(import.meta.dirname, 'data'), 'client-near-pos')
+    const place = { bundle: async () => handlerFile, outputFile: '', log: () => {}, lastWords: () => '' }
+    const { lines } = await runDeployed(reference, own, { kafka: inject('kafka'), redis: inject('redis') }, place)
+    return compare(reference.expected, lines)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 function runNamed(name: string, options: CaseOptions): Promise<Outcome> {
   const reference = readCase(join(import.meta.dirname, 'data'), name)
