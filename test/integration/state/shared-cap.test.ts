@@ -1,6 +1,7 @@
 // Two functions share a cap (functions/shared/contact-policy.yml: two contacts a day): whatever befalls them, a customer gets no third contact,
 // each function gives back its own places alone, and none is left that nobody has used.
-import { expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type RunningState, stores } from '../../connectors/state/stores.ts'
 import { type Contacts, runTwoFunctions, type Trouble, type TwoFunctions } from './two-functions.ts'
 
 const patience = { timeout: 300_000 }
@@ -30,6 +31,35 @@ test.each<readonly [Trouble, Trouble, number]>([
     expect(deadLetterCount).toBe(0)
   },
 )
+
+describe('in DynamoDB', () => {
+  let running: RunningState
+  let dynamoDb: NonNullable<TwoFunctions['dynamoDb']>
+  beforeAll(async () => {
+    running = await stores.find(({ name }) => name === 'DynamoDB')!.start()
+    dynamoDb = { table: running.dynamoDb!.table, endpoint: running.dynamoDb!.endpoint! }
+  })
+  afterAll(() => running.stop())
+
+  test('at the same time, undisturbed: as many contacts as there are places', patience, async () => {
+    const options = { troubles: ['none', 'none'], seed: 7, recordCount: 40, dynamoDb } as const
+    const { contacts, places, wishes } = await run(options)
+    for (const [id, count] of wishes) expect([id, contacts.get(id)?.length ?? 0]).toEqual([id, Math.min(limit, count)])
+    expect(places).toEqual(contacts)
+  })
+
+  test(
+    'doubled and killed, while customers change their minds: never a third contact, no place without one',
+    patience,
+    async () => {
+      const options = { troubles: ['duplicate', 'kill'], seed: 8, recordCount: 24, fickle: true, dynamoDb } as const
+      const { contacts, places } = await run(options)
+      expect(contacts.size).toBeGreaterThan(0)
+      for (const [id, of] of contacts) expect([id, of.length <= limit]).toEqual([id, true])
+      expect(places).toEqual(contacts)
+    },
+  )
+})
 
 // Would it be found? Wrong functions, made by replacing a text of the built ones.
 test('functions that take the place of the other at the same record for their own are found out', patience, async () => {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { createTopics } from '../../../infra/local/topics.ts'
 import { bundleScenario } from '../../../lib/compiler/bundle.ts'
+import { openDynamoDbStateAdministration } from '../../../lib/connectors/state-administration-dynamodb.ts'
 import { readCommitted, writtenEnds } from '../../../lib/emulator/committed.ts'
 import type { StrikeCounts } from '../../../lib/emulator/deliveries.ts'
 import type { ConsumedRecord } from '../../../lib/emulator/event.ts'
@@ -15,6 +16,7 @@ import { ContainerPool } from '../../../lib/emulator/pool.ts'
 import { bucket } from '../../../lib/language/standard/bucket.ts'
 import { deliveryOf, freshGeneration, produce, redisUrl, startGroupAt } from '../../cases/deployed.ts'
 import { seededRandom } from '../../cases/random.ts'
+import { login } from './place.ts'
 
 export type Trouble = 'none' | 'kill' | 'duplicate' | 'zombie'
 
@@ -25,6 +27,8 @@ export interface TwoFunctions {
   readonly recordCount: number
   /** Customers give and withdraw their consent all the time, so that an attempt may not ask for the place that the one before it got. */
   readonly fickle?: boolean
+  /** Where state is; default: the Redis of the look-ups. */
+  readonly dynamoDb?: { readonly table: string; readonly endpoint: string }
   /** Replaces a text of both built functions. */
   readonly mutate?: readonly [right: string, wrong: string]
 }
@@ -43,6 +47,7 @@ export interface Contacts {
 const root = join(import.meta.dirname, '../../..')
 const topics = ['crm.next-best-actions', 'crm.held-out', 'crm.service-messages'] as const
 const source = 'app.visits'
+const capPrefix = 'sluice:shared/shared/contact-policy.yml:daily/'
 const noonMs = Date.UTC(2026, 10, 20, 11)
 const dayMs = 86_400_000
 const customerCount = 5
@@ -60,7 +65,7 @@ export async function runTwoFunctions(kafka: string, redis: string, options: Two
 async function run(
   kafka: string,
   redis: string,
-  { troubles, seed, recordCount, fickle, mutate }: TwoFunctions,
+  { troubles, seed, recordCount, fickle, dynamoDb, mutate }: TwoFunctions,
   closers: (() => unknown)[],
 ): Promise<Contacts> {
   const random = seededRandom(seed)
@@ -94,11 +99,21 @@ async function run(
   const mappings: EventSourceMapping[] = []
   for (const [n, name] of names.entries()) {
     const handlerFile = join(folder, `${name}.mjs`)
-    const { code } = await bundleScenario(files[n]!, { stores: 'real', minify: false })
+    const { code } = await bundleScenario(files[n]!, {
+      stores: 'real',
+      stateScheme: dynamoDb === undefined ? 'redis' : 'dynamodb',
+      minify: false,
+    })
     writeFileSync(handlerFile, mutated(Buffer.from(code).toString(), mutate))
     const consumerGroupId = `sluice.${name}.${generation}.trigger/${source}`
     await startGroupAt(kafka, consumerGroupId, source, before)
-    const environment = { SLUICE_KAFKA: kafka, SLUICE_REDIS: redis, SLUICE_GENERATION: String(generation), SLUICE_METRICS: 'off' }
+    const environment = {
+      SLUICE_KAFKA: kafka,
+      SLUICE_REDIS: redis,
+      SLUICE_GENERATION: String(generation),
+      SLUICE_METRICS: 'off',
+      ...(dynamoDb && { ...login, SLUICE_STATE: `dynamodb://${dynamoDb.table}`, SLUICE_DYNAMODB: dynamoDb.endpoint }),
+    }
     const pool = new ContainerPool({ handlerFile, name, environment, memoryMb: 512, timeoutMs: 60_000, log }, { random })
     closers.push(() => pool.close())
     const trouble = troubles[n]!
@@ -135,7 +150,7 @@ async function run(
   const written = await readCommitted(kafka, [...topics, ...deadLetters], { from: before, timeoutMs: 60_000 })
   return {
     contacts: contactsOf(written, records, before.get(source)!, generation),
-    places: await placesOf(store, run),
+    places: await (dynamoDb === undefined ? placesOf(store, run) : placesInTable(dynamoDb, contactKeys(customers))),
     wishes: wishesOf(records),
     deadLetterCount: written.filter(({ topic }) => deadLetters.includes(topic)).length,
     strikes,
@@ -230,14 +245,30 @@ function contactsOf(
 }
 
 async function placesOf(store: Redis, run: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  const prefix = 'sluice:shared/shared/contact-policy.yml:daily/'
   const places = new Map<string, readonly string[]>()
-  for (const key of await store.keys(`${prefix}${run}*`)) {
+  for (const key of await store.keys(`${capPrefix}${run}*`)) {
     // Those with a "#" are tokens, of large writes.
     const held = (await store.hkeys(key)).filter(field => !field.startsWith('#'))
-    if (held.length > 0) places.set(key.slice(prefix.length), held.sort())
+    if (held.length > 0) places.set(key.slice(capPrefix.length), held.sort())
   }
   return places
+}
+
+async function placesInTable({ table, endpoint }: NonNullable<TwoFunctions['dynamoDb']>, keys: readonly string[]) {
+  const [region, accessKeyId, secretAccessKey] = Object.values(login)
+  const credentials = { accessKeyId: accessKeyId!, secretAccessKey: secretAccessKey! }
+  const administration = openDynamoDbStateAdministration({ table, endpoint, region: region!, credentials, scenario: 'test' })
+  const places = new Map<string, readonly string[]>()
+  for (const key of keys) {
+    const held = await administration.places(`${capPrefix}${key}`, { remainingMs: () => 10_000 })
+    if (held.size > 0) places.set(key, [...held.keys()].sort())
+  }
+  await administration.close()
+  return places
+}
+
+function contactKeys(customers: readonly string[]): readonly string[] {
+  return customers.flatMap(id => [0, 1].map(day => `${id}/${new Date(noonMs + day * dayMs).toISOString().slice(0, 10)}`))
 }
 
 /** Until it is called; everybody has consented again then. */
