@@ -107,5 +107,9 @@ export function countedState(store: StatePort, metrics: MetricsPort): StatePort 
     write: (writes, deadline) => counting(store.write(writes, deadline)),
     acknowledge: (acknowledgements, deadline) => counting(store.acknowledge(acknowledgements, deadline)),
     position: (lock, deadline) => counting(store.position(lock, deadline)),
+    rehearseCaps: (locks, keepsPlaces) => {
+      const { read, judge } = store.rehearseCaps(locks, keepsPlaces)
+      return { judge, read: (caps, deadline) => counting(read(caps, deadline)) }
+    },
   }
 }

@@ -25,6 +25,7 @@ import { connectDynamoDb, type DynamoDbConfig, patiently, reasonOf } from './dyn
 import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
 import { capGroups, counterOf, lateMs, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, judgeAsks, type Place, type Places } from './state-places.ts'
+import { rehearsalOf } from './state-rehearsal.ts'
 
 export interface DynamoDbStateConfig extends Omit<DynamoDbConfig, 'credentials'> {
   readonly table: string
@@ -120,6 +121,17 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
           callLimit,
         ),
       ),
+    rehearseCaps: (locks, keepsPlaces) =>
+      rehearsalOf(locks, keepsPlaces, {
+        places: (keys, deadline) =>
+          timed(deadline, keys.length, signal =>
+            inTurn(
+              keys.map(key => async () => placesOf(await get(key, signal))),
+              callLimit,
+            ),
+          ),
+        nowMs,
+      }),
     position: (lock, deadline) => timed(deadline, 1, async signal => positionOf(await get(lockName(lock), signal))),
     write: (writes, deadline) =>
       timed(deadline, writes.length, signal =>

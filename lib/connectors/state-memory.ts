@@ -3,6 +3,7 @@ import { type LookupAnswer, WrongKind } from '../plan/plan.ts'
 import type { LookupPort, LookupRequest, StateItem, StateOutcome, StatePort, StateWrite } from '../runtime/ports.ts'
 import { isBehind, itemProblem, lockName, tpOf } from './state-keys.ts'
 import { judgeAsks, type Places, untilAfter } from './state-places.ts'
+import { rehearsalOf } from './state-rehearsal.ts'
 
 export interface MemoryState extends StatePort {
   /** Reads the same items, as look-ups of store `state` do. */
@@ -61,6 +62,7 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
         locks.set(lockName(lock), { ...held, position })
         return true
       }),
+    rehearseCaps: (ours, keepsPlaces) => rehearsalOf(ours, keepsPlaces, { places: async keys => keys.map(placesOf), nowMs }),
     position: async lock => locks.get(lockName(lock))?.position,
     close: async () => undefined,
   }
@@ -81,6 +83,10 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
     })
   }
 
+  function placesOf(key: string): Places {
+    return (unusedAfterMs.get(key) ?? Number.POSITIVE_INFINITY) > nowMs() ? (caps.get(key) ?? noPlaces) : noPlaces
+  }
+
   function writeOne(write: StateWrite): StateOutcome {
     const { lock, token, signature, last, lastBefore, changed } = write
     const held = locks.get(lockName(lock))
@@ -92,9 +98,7 @@ export function memoryState(nowMs: () => number = Date.now): MemoryState {
     const now = nowMs()
     const { answers, places } = judgeAsks(
       write,
-      write.caps.map(({ key }) =>
-        (unusedAfterMs.get(key) ?? Number.POSITIVE_INFINITY) > now ? (caps.get(key) ?? noPlaces) : noPlaces,
-      ),
+      write.caps.map(({ key }) => placesOf(key)),
       now,
     )
     for (const [c, { key, expiresMs }] of write.caps.entries()) {

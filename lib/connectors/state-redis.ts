@@ -23,7 +23,7 @@ import { type Reply, ReplyError } from './redis/replies.ts'
 import { slotOf } from './redis/slots.ts'
 import { connectRedis } from './redis.ts'
 import { type CapGroup, capGroups, counterOf, lateMs, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
-import { coordinatePrefix, untilAfter } from './state-places.ts'
+import { coordinatePrefix, type Place, type Places, untilAfter } from './state-places.ts'
 import {
   acknowledgeScript,
   capsScript,
@@ -33,6 +33,7 @@ import {
   markScript,
   writeScript,
 } from './state-redis-scripts.ts'
+import { placeOf, rehearsalOf } from './state-rehearsal.ts'
 
 export interface RedisStateConfig {
   /** redis://[[user]:password@]host[:port][/database] or rediss://…; a cluster's is that of any of its nodes. */
@@ -105,6 +106,7 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
       )
       return (await ask(calls, deadline, once)).map(reply => reply === 1)
     },
+    rehearseCaps: (locks, keepsPlaces) => rehearsalOf(locks, keepsPlaces, { places: readPlaces, nowMs }),
     async position(lock, deadline) {
       const [found] = await ask([{ text: encode('HGET', lockName(lock), 'pos'), key: lockName(lock) }], deadline)
       return typeof found === 'string' ? BigInt(found) : undefined
@@ -136,6 +138,18 @@ export function connectRedisState({ url, scenario, ca, warn = () => undefined, n
     const marked = (await ask(marks, deadline)) as readonly Fields[]
     for (const [o, k] of others.entries()) fields[k] = marked[o]!
     return fields
+  }
+
+  async function readPlaces(keys: readonly string[], deadline: Deadline): Promise<readonly Places[]> {
+    const found = await ask(
+      keys.map(key => ({ text: encode('HGETALL', key), key })),
+      deadline,
+    )
+    return (found as readonly (readonly string[])[]).map(flat => {
+      const places = new Map<string, Place>()
+      for (let i = 0; i < flat.length; i += 2) if (!flat[i]!.startsWith('#')) places.set(flat[i]!, placeOf(flat[i + 1]!))
+      return places
+    })
   }
 
   async function ask(commands: readonly Command[], deadline: Deadline, how = again): Promise<readonly Reply[]> {

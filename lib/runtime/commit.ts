@@ -13,7 +13,7 @@ export interface Claim {
 }
 
 /** Below this rest of the invocation no transaction is begun: it could not be ended in time. */
-const commitBudgetMs = 500
+export const commitBudgetMs = 500
 
 /** Claims partitions and writes their outputs. Lives as long as the container, since a claim stays valid while nobody else takes it. */
 export class Commit {

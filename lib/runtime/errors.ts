@@ -57,6 +57,10 @@ export const runtimeErrors = {
     retry: 'batch',
     text: '{scenario}: a key of state "{entry}" was last written by another partition, which has not committed it yet, and is now needed by {partition}. Nothing of {partition} was emitted, its batch comes again. Expected after partitions were added; if it repeats, let the producer keep a key in one partition.',
   },
+  'state-unsettled': {
+    retry: 'batch',
+    text: '{scenario}: after {attempts} attempts it is not known which records of the batch are dead letters, since others take and give back places of the same caps meanwhile. Nothing was emitted, the batch comes again. If it repeats, correct the sinks that fail because of a place, or give partitions caps of their own.',
+  },
   'generation-needed': {
     retry: 'never',
     text: '{scenario}: the store holds "{field}" of state "{entry}" as {stored}, and the scenario declares {declared}. Nothing was decided. Raise `generation` to start from empty state, or declare the field as it was.',

@@ -130,9 +130,20 @@ export interface StatePort {
    * empty. Asked after a claim; absent where it never happens.
    */
   areApart?(capKeys: readonly string[]): boolean
+  /**
+   * What the caps would answer, judged apart from the store. `locks`: the batch's, whose places at or after their position did not count yet.
+   */
+  rehearseCaps(locks: readonly { readonly lock: StateLock; readonly position: bigint }[], keepsPlaces: boolean): CapRehearsal
   /** What was acknowledged last, also of a partition that is another's. */
   position(lock: StateLock, deadline: Deadline): Promise<bigint | undefined>
   close(): Promise<void>
+}
+
+export interface CapRehearsal {
+  /** In one round trip, so that `judge` need not ask. */
+  read(caps: readonly Pick<StateWrite['caps'][number], 'key' | 'isShared'>[], deadline: Deadline): Promise<void>
+  /** Step 5 of the caps alone, over what it has judged before. The store is left as it is. */
+  judge(write: StateWrite, deadline: Deadline): Promise<readonly StateAnswer[]>
 }
 
 export interface StateAcknowledgement {

@@ -148,6 +148,10 @@ function writing(call: StoreCall, store: StatePort): StatePort {
         store.write(writes, deadline),
       ),
     acknowledge: async (acknowledgements, deadline) => call('acknowledge', () => store.acknowledge(acknowledgements, deadline)),
+    rehearseCaps: (locks, keepsPlaces) => {
+      const { read, judge } = store.rehearseCaps(locks, keepsPlaces)
+      return { judge, read: async (caps, deadline) => call('read caps', () => read(caps, deadline)) }
+    },
     position: async (lock, deadline) => call('position', () => store.position(lock, deadline)),
     close: async () => undefined,
   }

@@ -58,6 +58,8 @@ export class StateAttempt {
   readonly #othersPositions = new Map<string, bigint>()
   /** By partition, once written. */
   #outcomes: readonly (StateOutcome | undefined)[] = []
+  /** By partition. */
+  #asked: readonly (readonly Ask[])[] = []
   #writes: readonly StateWrite[] = []
 
   constructor(claims: StateClaims, columns: Columns, partitions: readonly StatePartition[], corrections: Corrections) {
@@ -176,6 +178,7 @@ export class StateAttempt {
   async write(deadline: Deadline): Promise<boolean> {
     this.#judgeLate()
     const asks = this.#asks()
+    this.#asked = asks
     if (this.#correct()) return false
     const byPartition: (StateOutcome | undefined)[] = this.#partitions.map((_, p) => this.#refusalOf(p))
     const open = this.#partitions.flatMap((one, p) =>
@@ -208,6 +211,16 @@ export class StateAttempt {
   /** After the outputs are made: false where a record that left something has become a dead letter. */
   isSound(): boolean {
     return !this.#correct()
+  }
+
+  /** Whether all that were wrong have been learned; of those that hang together by their keys or caps it is only the first. */
+  hasLearnedAll = true
+
+  /** Caps that this attempt asks, or that an earlier one did. */
+  caps(): readonly StateWrite['caps'][number][] {
+    return this.#partitions.flatMap(({ partition }, p) =>
+      this.#capsOf(this.#asked[p] ?? [], this.#claims.held(partition), this.#positions[p]!),
+    )
   }
 
   /** Undefined: nothing was to be written. */
@@ -449,12 +462,12 @@ export class StateAttempt {
 
   /**
    * Learns which records leave something after all, or nothing. Of records that hang together by their keys only the first is learned: the
-   * others saw what it left. Each attempt learns more, so it ends.
+   * others saw what it left. Those that ask caps may have been told another place, or none, by any that is wrong before them.
    */
   #correct(): boolean {
-    const { caps } = this.#claims.plan.state
-    const { record, status, failure, remembered } = this.#columns
+    const { record, status, failure, remembered, places } = this.#columns
     const tainted = new Set<Chain>()
+    let asks: Set<number> | undefined
     let learned = false
     for (let i = 0; i < this.#columns.recordCount; i++) {
       if (status[i] === Status.undecodable) continue
@@ -466,13 +479,15 @@ export class StateAttempt {
         if (isLeft !== (this.#assumed[e]![i] === 1)) isWrong = true
       }
       // A place that was given to it must be given back.
-      const hasPlace = isDead && caps.some((_, c) => this.#columns.places[c]![i] !== undefined)
+      const hasPlace = isDead && places.some(place => place[i] !== undefined)
       // Nearly always: then nobody asks which records hang together.
-      if (!isWrong && !hasPlace && tainted.size === 0) continue
+      if (!isWrong && !hasPlace && !learned) continue
       const own = this.#chainOf.flatMap(chainOf => chainOf[i] ?? [])
-      const isTainted = own.some(chain => tainted.has(chain))
-      if ((isWrong || hasPlace) && !isTainted) {
-        this.#corrections.set(record[i]!, failure[i] ?? 'leaves')
+      asks ??= new Set(this.#asked.flatMap(ofPartition => ofPartition.map(ask => ask.i)))
+      const isTainted = own.some(chain => tainted.has(chain)) || (learned && asks.has(i))
+      if (isWrong || hasPlace) {
+        if (isTainted) this.hasLearnedAll = false
+        else this.#corrections.set(record[i]!, failure[i] ?? 'leaves')
         learned = true
       }
       if (isWrong || isTainted) for (const chain of own) tainted.add(chain)

@@ -676,6 +676,41 @@ describe.each(stores)('$name', ({ name, start, isOneStep, isInOrder, manyKeys })
       },
     )
 
+    test.each([true, false])(
+      'rehearsed: what a write would answer, record by record, and nothing is written: places kept %s',
+      async keepsPlaces => {
+        const token = await fresh()
+        const other = await claimed(state, lock(1))
+        const caps = [{ key: key('{c}/a') }, { key: key('{c}/b') }, { key: key('{c}/c'), withinMs: hour, expiresMs: 1000 * hour }]
+        const one = (offset: number, cap: number, more = {}) => ({
+          offset,
+          timeMs: offset * hour,
+          caps: [{ cap, limit: 5, member: `m ${offset}\r\n`, ...more }],
+        })
+        const before = [one(0, 1, { units: 2 }), one(1, 2), one(2, 0)]
+        await answersTo(state, { keepsPlaces, lock: lock(1), token: other, from: 0, to: 2, caps, asks: before })
+        // Committed up to 3, and an attempt at the rest that was not.
+        await answersTo(state, { keepsPlaces, lock: lock(), token, from: 0, to: 2, caps, asks: before })
+        const lost = [one(3, 0, { member: 'x' }), one(4, 1)]
+        await answersTo(state, { keepsPlaces, lock: lock(), token, from: 3, to: 6, caps, asks: lost })
+        const asks = [one(3, 0), one(4, 1), one(5, 0, { units: 4 }), one(6, 0, { member: 'm 3\r\n' }), one(6, 2), one(7, 1)]
+        const again = caps.map(cap => ({ ...cap, until: 4n }))
+        const rehearsal = state.rehearseCaps([{ lock: lock(), position: 3n }], keepsPlaces)
+        await rehearsal.read(
+          caps.slice(0, 2).map(({ key }) => ({ key, isShared: false })),
+          deadline,
+        )
+        const rehearsed: string[] = []
+        for (const ask of asks) {
+          const write = attempt({ keepsPlaces, lock: lock(), token, from: ask.offset, to: ask.offset, caps: again, asks: [ask] })
+          rehearsed.push(...(await rehearsal.judge(write, deadline)).map(textOf))
+        }
+        const answers = await answersTo(state, { keepsPlaces, lock: lock(), token, from: 3, to: 7, caps: again, asks })
+        const expected = ['2/2', '2/3', 'refused by 0', 'refused by 0', '1/1', '3/4']
+        expect([rehearsed, answers]).toEqual([expected, expected])
+      },
+    )
+
     test('only what a record has for its key tears caps apart, and only in a cluster', async () => {
       await fresh()
       const apart = [
