@@ -77,7 +77,6 @@ export class Connection {
   #renewal: Promise<void> | undefined
   /** Something else than the versions was answered: whoever listens there takes us as we are. */
   #accepted = false
-  #isCorked = false
   #chunks: Buffer[] = []
   #chunkBytes = 0
 
@@ -254,17 +253,11 @@ export class Connection {
     })
   }
 
-  /** What is asked in the same turn, as outputs and progress of a transaction, goes to the system in one call. */
+  /** A large request is not put together: its parts go to the system in one call. */
   #write(parts: readonly Buffer[]): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      process.nextTick(() => {
-        this.#isCorked = false
-        this.#socket.uncork()
-      })
-    }
+    this.#socket.cork()
     for (const part of parts) this.#socket.write(part)
+    this.#socket.uncork()
   }
 
   // After a thaw, due timers fire before sockets are read: an answer that has long arrived gets as many more turns as bytes come in.
