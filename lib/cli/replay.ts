@@ -2,9 +2,8 @@
 
 import { type LogReader, openLog } from '../connectors/kafka/log.ts'
 import { createKafka, type KafkaConfig, type KafkaPort } from '../connectors/kafka/producer.ts'
-import { securityFrom } from '../connectors/kafka/security.ts'
 import { realWorld } from '../connectors/world.ts'
-import { deadLetterTopicOf, deployedPlan } from '../connectors/world-settings.ts'
+import { deadLetterTopicOf } from '../connectors/world-settings.ts'
 import type { ConsumedRecord } from '../emulator/event.ts'
 import { deadLetterReasons } from '../plan/failure.ts'
 import { groupOf, identityOf, isOfFamily } from '../plan/identity.ts'
@@ -13,6 +12,7 @@ import { type Deadline, Fenced, RetryableError } from '../runtime/ports.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadInterpreted } from './compiled.ts'
 import { connectorsOf } from './connectors.ts'
+import { asUse, kafkaConfigFrom, planAsDeployed } from './deployed.ts'
 import { type Coordinates, coordinatesText, type DeadLetter, parseCoordinates, readDeadLetters } from './replay/dead-letters.ts'
 import { type Complete, createSender, type Outcome, type Sender, TakenOver } from './replay/sending.ts'
 import { openScenario } from './scenario-file.ts'
@@ -49,16 +49,11 @@ export async function runReplay(
   terminal: Terminal,
   connect: (config: KafkaConfig) => KafkaPort,
 ): Promise<ExitCode> {
-  const bootstrapServers = terminal.environment['SLUICE_KAFKA']
-  if (bootstrapServers === undefined || bootstrapServers === '')
-    throw new UsageError(
-      'SLUICE_KAFKA is not set: it holds the brokers, host:port, several separated by commas, as the function has it.',
-    )
+  const config = kafkaConfigFrom(terminal, 'sluice.replay')
   const selection = selectionFrom(input, Date.now())
   const scenario = checkedScenario(openScenario(input.arguments[0]!), terminal)
   if (scenario === undefined) return 1
-  const plan = deployedPlan(loadInterpreted(scenario).plan, terminal.environment)
-  const config = { bootstrapServers, clientId: 'sluice.replay', security: security(terminal) }
+  const plan = planAsDeployed(loadInterpreted(scenario).plan, terminal)
   const log = openLog(config)
   const kafka = connect({ ...config, delivery: plan.delivery })
   try {
@@ -67,7 +62,9 @@ export async function runReplay(
     if (input.flags.has('show')) return await show(task, terminal)
     if (plan.state !== undefined) return refuseState(plan, terminal)
     const connectors = await connectorsOf(plan, terminal.environment)
-    const { stores, deadLetterTopic } = realWorld(plan, { ...terminal.environment, SLUICE_METRICS: 'off' }, connectors)
+    const { stores, deadLetterTopic } = asUse(() =>
+      realWorld(plan, { ...terminal.environment, SLUICE_METRICS: 'off' }, connectors),
+    )
     try {
       const sender = createSender({ plan, kafka, world: { stores, deadLetterTopic }, nowMs: Date.now })
       return await replay(task, sender, terminal)
@@ -101,14 +98,6 @@ function refuseState({ scenario, source: { topic } }: Plan, terminal: Terminal):
     `"${scenario}" has state, and a record that comes late would be judged by what later ones have left: its dead letters are shown (--show), and not sent. Either let the producer send those records to "${topic}" again: as new ones, of their new time (--show --format json has their bytes). Or raise "generation": all records that the topic still holds are decided from empty state, and their outputs come again under new idempotency keys.\n`,
   )
   return 1
-}
-
-function security({ environment }: Terminal) {
-  try {
-    return securityFrom(environment)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }
 
 interface Selection {

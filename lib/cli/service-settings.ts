@@ -2,11 +2,28 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
+import { UsageError } from './command.ts'
 
 /** Whether state is in a Redis Cluster, which only those know who run the store. The environment says it where there is no serverless.yml. */
 export function isRedisCluster(environment: Readonly<Record<string, string | undefined>>, serviceFolder = '.'): boolean {
   const said = environment['SLUICE_REDIS_CLUSTER']
   return said === undefined ? blockOf(join(serviceFolder, 'serverless.yml'))['redisCluster'] === true : said === 'true'
+}
+
+/**
+ * The deployment's namespace (lib/plan/identity.ts). Where only Serverless knows it, nobody should guess: the progress of another stage would be shown,
+ * or reset.
+ */
+export function namespaceIn(environment: Readonly<Record<string, string | undefined>>, serviceFolder = '.'): string | undefined {
+  const said = environment['SLUICE_NAMESPACE']
+  if (said !== undefined) return said
+  const written = blockOf(join(serviceFolder, 'serverless.yml'))['namespace']
+  if (typeof written !== 'string') return undefined
+  if (written.includes('${'))
+    throw new UsageError(
+      `"namespace" in serverless.yml is "${written}", which only Serverless can read: set SLUICE_NAMESPACE to what the function has, empty for none.`,
+    )
+  return written
 }
 
 /** The block `sluice`; empty where there is none. What is wrong with the file is told by Serverless. */

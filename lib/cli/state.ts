@@ -3,10 +3,8 @@
 import { stateSchemeOf, stateTableOf } from '../compiler/key-value.ts'
 import { openAdministration } from '../connectors/kafka/administration.ts'
 import { createKafka, type KafkaPort } from '../connectors/kafka/producer.ts'
-import { securityFrom } from '../connectors/kafka/security.ts'
 import type { StateAdministration, StoredPlace } from '../connectors/state-administration.ts'
 import type { StateStore } from '../connectors/state-keys.ts'
-import { deployedPlan } from '../connectors/world-settings.ts'
 import { groupOf } from '../plan/identity.ts'
 import type { Plan, StatePlan } from '../plan/plan.ts'
 import { type Deadline, Fenced, RetryableError, type StateItem, type StateLock, type TopicPartition } from '../runtime/ports.ts'
@@ -17,6 +15,7 @@ import { nearest } from '../scenario/suggestion.ts'
 import { type Command, type ExitCode, type Input, type Terminal, UsageError } from './command.ts'
 import { checkedScenario, loadInterpreted } from './compiled.ts'
 import { connectorsOf } from './connectors.ts'
+import { asUse, kafkaConfigFrom, planAsDeployed } from './deployed.ts'
 import { openScenario } from './scenario-file.ts'
 
 export const command: Command = {
@@ -46,10 +45,10 @@ export const command: Command = {
     if (input.flags.has('delete') && input.flags.has('init')) throw new UsageError('"--delete" and "--init" do not go together')
     const scenario = checkedScenario(openScenario(file!), terminal)
     if (scenario === undefined) return 1
-    const plan = deployedPlan(loadInterpreted(scenario).plan, terminal.environment)
+    const plan = planAsDeployed(loadInterpreted(scenario).plan, terminal)
     if (plan.state === undefined) throw new UsageError(`"${plan.scenario}" has no state`)
     const declared = entry === undefined ? undefined : entryNamed(entry, scenario.state)
-    const place = await open({ ...plan, state: plan.state }, terminal)
+    const place = await openState({ ...plan, state: plan.state }, terminal)
     try {
       if (declared === undefined) return await init(place, input, terminal)
       const subject: Subject = { entry: declared, key: key!, storedKey: storedKeyOf(place.plan, declared, key!) }
@@ -86,7 +85,7 @@ function storedKeyOf(plan: Plan, entry: StateEntry, key: string): string {
 }
 
 /** Kafka and the store, as the function has them. */
-interface Connected {
+export interface StatePlace {
   readonly plan: Plan & { readonly state: StatePlan }
   readonly kafka: KafkaPort
   readonly store: StateStore
@@ -95,32 +94,20 @@ interface Connected {
   close(): Promise<void>
 }
 
-/** A URL that cannot be read is told in words, and without it: it may hold a password. */
-function storeOf(connect: () => StateStore): StateStore {
-  try {
-    return connect()
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-async function open(plan: Connected['plan'], { environment }: Terminal): Promise<Connected> {
-  const bootstrapServers = environment['SLUICE_KAFKA']
-  if (!bootstrapServers)
-    throw new UsageError(
-      'SLUICE_KAFKA is not set: it holds the brokers, host:port, several separated by commas, as the function has it.',
-    )
+export async function openState(plan: StatePlace['plan'], terminal: Terminal): Promise<StatePlace> {
+  const { environment } = terminal
+  const config = kafkaConfigFrom(terminal, 'sluice.state')
   const url = environment['SLUICE_STATE'] || environment['SLUICE_REDIS']
   const scheme = url === undefined ? undefined : stateSchemeOf(url)
   if (url === undefined || scheme === undefined)
     throw new UsageError(
       'SLUICE_STATE, or else SLUICE_REDIS, holds the URL of the store of state, as the function has it: redis://…, rediss://… or dynamodb://TABLE.',
     )
-  const config = { bootstrapServers, clientId: 'sluice.state', security: securityOf(environment) }
   const { scenario } = plan
   const endpoint = environment['SLUICE_DYNAMODB'] ? { endpoint: environment['SLUICE_DYNAMODB'] } : {}
   const { state } = await connectorsOf({ ...plan, lookups: [] }, environment)
-  const store = storeOf(() => state!({ url, ...endpoint, scenario, warn: () => undefined }))
+  // A URL that cannot be read is told in words, and without it: it may hold a password.
+  const store = asUse(() => state!({ url, ...endpoint, scenario, warn: () => undefined }))
   const administration =
     scheme === 'dynamodb'
       ? (await import('../connectors/state-administration-dynamodb.ts')).openDynamoDbStateAdministration({
@@ -141,18 +128,10 @@ async function open(plan: Connected['plan'], { environment }: Terminal): Promise
   }
 }
 
-function securityOf(environment: Terminal['environment']) {
-  try {
-    return securityFrom(environment)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
 /** Of this scenario; with a scope also of another one that shares a cap: nobody but its file knows how that one delivers. */
 async function positionOf(
   partition: TopicPartition,
-  { plan, kafka, administration }: Connected,
+  { plan, kafka, administration }: StatePlace,
   scope = scopeOf(plan),
 ): Promise<bigint | undefined> {
   const inKafka = () => kafka.readProgress(`sluice.${scope}`, partition, within(40_000))
@@ -161,12 +140,12 @@ async function positionOf(
   return plan.delivery === 'exactly-once' ? inKafka() : inLock()
 }
 
-async function show(subject: Subject, place: Connected, input: Input, terminal: Terminal): Promise<ExitCode> {
+async function show(subject: Subject, place: StatePlace, input: Input, terminal: Terminal): Promise<ExitCode> {
   const json = input.flags.get('format') === 'json'
   return subject.entry.kind === 'remember' ? showItem(subject, place, json, terminal) : showPlaces(subject, place, json, terminal)
 }
 
-async function showItem(subject: Subject, place: Connected, json: boolean, terminal: Terminal): Promise<ExitCode> {
+async function showItem(subject: Subject, place: StatePlace, json: boolean, terminal: Terminal): Promise<ExitCode> {
   const item = await place.administration.item(subject.storedKey, within(10_000))
   if (item === undefined) return tellNothing(subject, place, terminal)
   const partition = partitionOf(item.tp)
@@ -209,7 +188,7 @@ interface ShownPlace extends StoredPlace {
   readonly counts: boolean
 }
 
-async function showPlaces(subject: Subject, place: Connected, json: boolean, terminal: Terminal): Promise<ExitCode> {
+async function showPlaces(subject: Subject, place: StatePlace, json: boolean, terminal: Terminal): Promise<ExitCode> {
   const { entry, storedKey } = subject
   if (entry.kind !== 'cap') throw new Error('only caps have places')
   const stored = await place.administration.places(storedKey, within(10_000))
@@ -262,7 +241,7 @@ function unitsText(units: bigint, { type }: Cap): string {
   return `${text.slice(0, -used.digits)}.${text.slice(-used.digits)}`
 }
 
-function tellNothing({ entry, key }: Subject, { plan }: Connected, terminal: Terminal): ExitCode {
+function tellNothing({ entry, key }: Subject, { plan }: StatePlace, terminal: Terminal): ExitCode {
   terminal.error(
     `Nothing is stored for "${key}" in ${entry.kind === 'remember' ? 'state' : 'the cap'} "${entry.name}" of ${scopeOf(plan)}. Its keys are made by: ${entry.key.source}\n`,
   )
@@ -285,7 +264,7 @@ const rounds = 5
  * Under new tokens of the locks: whoever is at work under an older one starts over, and reads what is left. Not fenced: what is being committed at
  * this moment may be committed, and its value is erased all the same.
  */
-async function erase(subject: Subject, place: Connected, input: Input, terminal: Terminal): Promise<ExitCode> {
+async function erase(subject: Subject, place: StatePlace, input: Input, terminal: Terminal): Promise<ExitCode> {
   const { administration, store } = place
   const { entry, key, storedKey } = subject
   const what = `${entry.kind === 'remember' ? 'what is remembered' : 'all places'} of "${key}" in ${entry.kind === 'remember' ? 'state' : 'the cap'} "${entry.name}"`
@@ -318,7 +297,7 @@ async function erase(subject: Subject, place: Connected, input: Input, terminal:
 
 async function ownersOf(
   { entry, storedKey }: Subject,
-  { administration, plan }: Connected,
+  { administration, plan }: StatePlace,
 ): Promise<{ readonly locks: readonly StateLock[]; readonly kind: Parameters<StateAdministration['erase']>[2] } | undefined> {
   if (entry.kind === 'remember') {
     const item = await administration.item(storedKey, within(10_000))
@@ -342,7 +321,7 @@ interface Behind {
 }
 
 /** For state that was added to a running scenario, and for a store that has lost what was acknowledged (state-missing, state-lost). */
-async function init(place: Connected, input: Input, terminal: Terminal): Promise<ExitCode> {
+async function init(place: StatePlace, input: Input, terminal: Terminal): Promise<ExitCode> {
   const { plan, partitionCount } = place
   const { topic } = plan.source
   if (plan.delivery === 'at-least-once') {
@@ -382,7 +361,7 @@ async function init(place: Connected, input: Input, terminal: Terminal): Promise
   return 1
 }
 
-async function behind(partition: TopicPartition, place: Connected): Promise<Behind | undefined> {
+async function behind(partition: TopicPartition, place: StatePlace): Promise<Behind | undefined> {
   const position = await positionOf(partition, place)
   if (position === undefined || position === 0n) return undefined
   const last = (await place.administration.lock({ scope: scopeOf(place.plan), partition }, within(10_000)))?.last
@@ -390,7 +369,7 @@ async function behind(partition: TopicPartition, place: Connected): Promise<Behi
 }
 
 /** As the function does it, lock before fence before position: else what it commits meanwhile would look lost. */
-async function start(partition: TopicPartition, { plan, kafka, store }: Connected): Promise<{ readonly position: bigint }> {
+async function start(partition: TopicPartition, { plan, kafka, store }: StatePlace): Promise<{ readonly position: bigint }> {
   const lock = { scope: scopeOf(plan), partition }
   for (let round = 0; round < rounds; round++) {
     const { token, last, signature } = await store.state.claim(lock, within(10_000))

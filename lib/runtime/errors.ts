@@ -31,11 +31,11 @@ export const runtimeErrors = {
   },
   'position-beyond-end': {
     retry: 'never',
-    text: '{scenario}: our progress of {partition} is {position}, and the partition ends at {end}: the topic was recreated or has lost records. Nothing was skipped or emitted. Raise `generation` in the scenario to decide the topic anew, or reset the progress.',
+    text: '{scenario}: our progress of {partition} is {position}, and the partition ends at {end}: the topic was recreated or has lost records. Nothing was skipped or emitted. Raise `generation` in the scenario to decide the topic anew, or, of a scenario without state, reset the progress (npx sluice progress {scenario} --reset none).',
   },
   'generation-midway': {
     retry: 'never',
-    text: '{scenario}: generation {generation} begins {partition} at {first}, and the partition begins at {start}. The batch was decided, and what lies before it will be skipped. Where it should have begun earlier, an old event source mapping delivers still: disable it, let it drain, then reset the progress (npx sluice progress {scenario} --reset none). Expected where the mapping filters, the topic is compacted, or startingPosition says so.',
+    text: '{scenario}: generation {generation} begins {partition} at {first}, and the partition begins at {start}. The batch was decided, and what lies before it will be skipped. Where it should have begun earlier, an old event source mapping delivers still: disable it, let it drain, then reset the progress (npx sluice progress {scenario} --reset none), or with state raise `generation` once more. Expected where the mapping filters, the topic is compacted, or startingPosition says so.',
   },
   'out-of-time': {
     retry: 'batch',

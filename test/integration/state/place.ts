@@ -114,21 +114,8 @@ export async function statePlace(services: Services, partitions = 1, rules: Rule
       await kafka.transact(session, { records }, deadline)
       await kafka.close()
     },
-    async sluice(...words: readonly string[]) {
-      let [out, error] = ['', '']
-      const code = await main(['state', file, ...words], {
-        out: part => {
-          out += part
-        },
-        error: part => {
-          error += part
-        },
-        colors: false,
-        environment,
-        stop: new AbortController().signal,
-      })
-      return { code, out: out.replaceAll(name, 'visits'), error: error.replaceAll(name, 'visits') }
-    },
+    sluice: (...words: readonly string[]) => run('state', words),
+    progress: (...words: readonly string[]) => run('progress', words),
     async outputs() {
       const records = await readCommitted(broker, [target], { timeoutMs: 20_000 })
       return records.map(({ headers, value }) => {
@@ -137,6 +124,22 @@ export async function statePlace(services: Services, partitions = 1, rules: Rule
       })
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+
+  async function run(command: string, words: readonly string[]) {
+    let [out, error] = ['', '']
+    const code = await main([command, file, ...words], {
+      out: part => {
+        out += part
+      },
+      error: part => {
+        error += part
+      },
+      colors: false,
+      environment,
+      stop: new AbortController().signal,
+    })
+    return { code, out: out.replaceAll(name, 'visits'), error: error.replaceAll(name, 'visits') }
   }
 
   function container({
