@@ -1,5 +1,6 @@
 // Look-ups from DynamoDB: BatchGetItem in parallel chunks of 100 keys, of the declared fields alone. What DynamoDB leaves unprocessed is asked
-// again with the request's own projection (an answer's UnprocessedKeys need not repeat it) after a growing pause, until time is up.
+// again with the request's own projection (an answer's UnprocessedKeys need not repeat it) after a growing pause, until time is up. Each table
+// has its own fate: one that is throttled, or not there, spoils no look-up in another.
 import {
   type AttributeValue,
   BatchGetItemCommand,
@@ -8,7 +9,8 @@ import {
   type DynamoDBClientConfig,
 } from '@aws-sdk/client-dynamodb'
 import { type LookupAnswer, type LookupCommand, WrongKind } from '../plan/plan.ts'
-import type { Deadline, LookupPort } from '../runtime/ports.ts'
+import { type Breaker, createBreaker } from '../runtime/breaker.ts'
+import { type Deadline, type LookupPort, type LookupRequest, RetryableError, Unanswered } from '../runtime/ports.ts'
 import { backoffMs, inTurn, timeoutOf, unanswered, within } from './patience.ts'
 
 export interface DynamoDbConfig {
@@ -28,18 +30,31 @@ const callLimit = 16
 const firstPauseMs = 10
 const attempts = 4
 const firstPauseAfterErrorMs = 25
-const advice =
-  "If calls fail from the start, check the table's name and region, that the function's role allows dynamodb:BatchGetItem on it, and in a VPC that there is an endpoint for DynamoDB."
+const adviceOf = (table: string) =>
+  `If calls fail from the start, check the table's name (${table}) and region, that the function's role allows dynamodb:BatchGetItem on it, and in a VPC that there is an endpoint for DynamoDB.`
 
 interface Chunk {
   readonly command: ItemCommand
   /** By identity: the key as DynamoDB takes it, and where its answer goes. */
   readonly wanted: ReadonlyMap<string, Wanted>
+  readonly time: Time
 }
 
 interface Wanted {
   readonly key: Record<string, AttributeValue>
-  readonly answer: (text: string) => void
+  readonly answer: (answer: LookupAnswer | Unanswered) => void
+}
+
+/** How long the calls of one look-up may take, from the beginning of the round trip. */
+interface Time extends Deadline {
+  readonly timeoutMs: number
+}
+
+/** Keys that a table did not answer. */
+interface Failed {
+  readonly error: unknown
+  readonly time: Time
+  readonly wanted: readonly Wanted[]
 }
 
 export function connectDynamoDb({ endpoint, scenario, credentials, region }: DynamoDbConfig): LookupPort {
@@ -51,46 +66,84 @@ export function connectDynamoDb({ endpoint, scenario, credentials, region }: Dyn
     maxAttempts: 1,
   })
   const address = endpoint === undefined ? 'DynamoDB' : new URL(endpoint).host
-  return {
-    lookupMany: async (requests, deadline) => {
-      const timeoutMs = timeoutOf(deadline)
-      const answers = requests.map(({ keys }): LookupAnswer[] => new Array(keys.length).fill(null))
-      const chunks = requests.flatMap(({ command, keys }, r) => {
-        if (command.kind !== 'item') throw new Error(`DynamoDB has no look-ups of the kind "${command.kind}"`)
-        return chunksOf(command, keys, answers[r]!)
+  // Few: a table stands in the scenario without holes.
+  const breakers = new Map<string, Breaker>()
+  return { lookupMany, close: async () => client.destroy() }
+
+  function breakerOf(table: string): Breaker {
+    const store = `DynamoDB's table ${table}`
+    const breaker = breakers.get(table) ?? createBreaker({ scenario, store, nowMs: () => performance.now() })
+    breakers.set(table, breaker)
+    return breaker
+  }
+
+  async function lookupMany(
+    requests: readonly LookupRequest[],
+    deadline: Deadline,
+  ): Promise<readonly (readonly (LookupAnswer | Unanswered)[])[]> {
+    const answers = requests.map(({ keys }): (LookupAnswer | Unanswered)[] => new Array(keys.length).fill(null))
+    const chunks = requests.flatMap((request, r) => {
+      const { command, keys } = request
+      if (command.kind !== 'item') throw new Error(`DynamoDB has no look-ups of the kind "${command.kind}"`)
+      return chunksOf(command, keys, answers[r]!, timeOf(timeoutOf(deadline, [request])))
+    })
+    const byTable = Map.groupBy(chunks, ({ command }) => command.table)
+    await Promise.all([...byTable].map(([table, ofTable]) => answerTable(table, ofTable)))
+    return answers
+  }
+
+  async function answerTable(table: string, chunks: readonly Chunk[]): Promise<void> {
+    let isAsked = false
+    try {
+      await breakerOf(table).call(() => {
+        isAsked = true
+        return askTable(table, chunks)
       })
-      const abort = new AbortController()
-      try {
-        const work = inTurn(
-          chunks.map(chunk => () => ask(client, chunk, { abort: abort.signal, deadline: endingIn(timeoutMs) })),
-          callLimit,
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error
+      if (!isAsked)
+        leaveOpen(
+          chunks.flatMap(({ wanted }) => [...wanted.values()]),
+          error,
         )
-        await within(timeoutMs, work)
-      } catch (error) {
-        throw unanswered(error, {
-          store: 'dynamodb',
-          scenario,
-          keyCount: requests.reduce((count, { keys }) => count + keys.length, 0),
-          address,
-          timeoutMs,
-          advice,
-          ...reasonOf(error),
-        })
-      } finally {
-        abort.abort()
-      }
-      return answers
-    },
-    close: async () => client.destroy(),
+    }
+  }
+
+  /** Throws where it answered nothing. */
+  async function askTable(table: string, chunks: readonly Chunk[]): Promise<void> {
+    const failed: Failed[] = []
+    const tasks = chunks.map(chunk => async () => {
+      const failure = await failureOf(client, chunk)
+      if (failure !== undefined) failed.push(failure)
+    })
+    await inTurn(tasks, callLimit)
+    if (failed.length === 0) return
+    const keyCount = failed.reduce((count, { wanted }) => count + wanted.length, 0)
+    const failures = failed.map(({ error, time: { timeoutMs }, wanted }) => {
+      const what = { store: 'dynamodb', scenario, keyCount, address, timeoutMs, advice: adviceOf(table) } as const
+      const failure = unanswered(error, { ...what, ...reasonOf(error) })
+      leaveOpen(wanted, failure)
+      return failure
+    })
+    if (keyCount === chunks.reduce((count, { wanted }) => count + wanted.size, 0)) throw failures[0]!
   }
 }
 
-function endingIn(timeoutMs: number): Deadline {
-  const endMs = performance.now() + timeoutMs
-  return { remainingMs: () => endMs - performance.now() }
+function leaveOpen(wanted: readonly Wanted[], failure: RetryableError): void {
+  for (const { answer } of wanted) answer(new Unanswered(failure))
 }
 
-function chunksOf(command: ItemCommand, keys: readonly string[], answers: LookupAnswer[]): readonly Chunk[] {
+function timeOf(timeoutMs: number): Time {
+  const endMs = performance.now() + timeoutMs
+  return { timeoutMs, remainingMs: () => endMs - performance.now() }
+}
+
+function chunksOf(
+  command: ItemCommand,
+  keys: readonly string[],
+  answers: (LookupAnswer | Unanswered)[],
+  time: Time,
+): readonly Chunk[] {
   const places = new Map<string, { key: Record<string, AttributeValue>; indexes: number[] }>()
   keys.forEach((text, index) => {
     const key = JSON.parse(text) as Record<string, AttributeValue>
@@ -110,21 +163,39 @@ function chunksOf(command: ItemCommand, keys: readonly string[], answers: Lookup
     identity,
     {
       key,
-      answer: text => {
-        for (const index of indexes) answers[index] = text
+      answer: answer => {
+        for (const index of indexes) answers[index] = answer
       },
     },
   ])
   return Array.from({ length: Math.ceil(all.length / keysPerCall) }, (_, c) => ({
     command,
     wanted: new Map(all.slice(c * keysPerCall, (c + 1) * keysPerCall)),
+    time,
   }))
 }
 
+/** Undefined: all of its keys are answered. */
+async function failureOf(client: DynamoDBClient, chunk: Chunk): Promise<Failed | undefined> {
+  const { wanted, time } = chunk
+  const open = new Map(wanted)
+  const abort = new AbortController()
+  try {
+    await within(Math.max(1, Math.floor(time.remainingMs())), ask(client, chunk, open, abort.signal))
+    return undefined
+  } catch (error) {
+    return { error, time, wanted: [...open.values()] }
+  } finally {
+    abort.abort()
+  }
+}
+
+/** Takes from `open` what is answered, or known not to be there. */
 async function ask(
   client: DynamoDBClient,
-  { command, wanted }: Chunk,
-  { abort, deadline }: { readonly abort: AbortSignal; readonly deadline: Deadline },
+  { command, wanted, time: deadline }: Chunk,
+  open: Map<string, Wanted>,
+  abort: AbortSignal,
 ): Promise<void> {
   const { table, keyNames, fields, consistent = false } = command
   const names = [...new Set([...keyNames, ...fields])]
@@ -139,8 +210,11 @@ async function ask(
     const call = new BatchGetItemCommand({ RequestItems: { [table]: { ...projection, Keys: keys } } })
     const { Responses, UnprocessedKeys } = await send(client, call, { abort, deadline })
     const items = Responses?.[table] ?? []
+    if (abort.aborted) return
     for (const item of items) wanted.get(identityOf(command, item))?.answer(jsonOfItem(item, fields))
     keys = UnprocessedKeys?.[table]?.Keys ?? []
+    const left = new Set(keys.map(key => identityOf(command, key)))
+    for (const identity of open.keys()) if (!left.has(identity)) open.delete(identity)
     if (keys.length === 0) return
     // Throttled or above 16 MB: with progress the rest is asked at once.
     const pauseMs = items.length > 0 ? 0 : backoffMs(attempt, firstPauseMs)

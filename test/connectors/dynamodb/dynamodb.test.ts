@@ -6,11 +6,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LocalDynamoDb, startDynamoDb } from '../../../infra/local/dynamodb.ts'
 import { connectDynamoDb } from '../../../lib/connectors/dynamodb.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
-import type { LookupPort } from '../../../lib/runtime/ports.ts'
+import { type LookupPort, Unanswered } from '../../../lib/runtime/ports.ts'
 
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
 const region = 'eu-central-1'
-const deadline = (ms = 5000) => ({ remainingMs: () => ms })
+/** Time that none of these tests is about. */
+const patienceMs = 30_000
+const deadline = () => ({ remainingMs: () => patienceMs })
 let local: LocalDynamoDb
 let client: DynamoDBClient
 let port: LookupPort
@@ -69,7 +71,7 @@ test('attributes of all types as JSON; numbers keep their digits, sets have one 
     keyNames: ['id'],
     fields: ['status', 'a.b', 'exact', 'list', 'tags', 'sizes', 'bytes', 'none'],
   } as const
-  expect(await port.lookupMany([{ command, keys: ['{"id":{"N":"7"}}'] }], deadline())).toEqual([
+  expect(await port.lookupMany([{ timeoutMs: patienceMs, command, keys: ['{"id":{"N":"7"}}'] }], deadline())).toEqual([
     [
       '{"status":"gold \\"1\\"","a.b":true,"exact":12345678901234567890123456789012345678,"list":["x",null,{"deep":0.1}],"tags":["a","b","c"],"sizes":[-1,9,10],"bytes":"AQID"}',
     ],
@@ -80,7 +82,9 @@ test('numbers that are one key, written differently, are asked for once and answ
   const command = { kind: 'item', table: 'numbers', keyNames: ['id'], fields: ['status'], consistent: true } as const
   const keys = ['7', '7.0', '70e-1', '+7', '8'].map(N => JSON.stringify({ id: { N } }))
   const found = '{"status":"gold \\"1\\""}'
-  expect(await port.lookupMany([{ command, keys }], deadline())).toEqual([[found, found, found, found, null]])
+  expect(await port.lookupMany([{ timeoutMs: patienceMs, command, keys }], deadline())).toEqual([
+    [found, found, found, found, null],
+  ])
 })
 
 test('a key of two attributes', async () => {
@@ -90,7 +94,7 @@ test('a key of two attributes', async () => {
   await put('c-1', '2', 'second')
   const command = { kind: 'item', table: 'visits', keyNames: ['day', 'id'], fields: ['v', 'day'] } as const
   const keys = ['{"day":{"N":"2"},"id":{"S":"c-1"}}', '{"day":{"N":"3"},"id":{"S":"c-1"}}', '{"day":{"N":"1"},"id":{"S":"c-1"}}']
-  expect(await port.lookupMany([{ command, keys }], deadline())).toEqual([
+  expect(await port.lookupMany([{ timeoutMs: patienceMs, command, keys }], deadline())).toEqual([
     ['{"v":"second","day":2}', null, '{"v":"first","day":1}'],
   ])
 })
@@ -98,7 +102,9 @@ test('a key of two attributes', async () => {
 test('keys that no item can have spoil no call', async () => {
   const command = { kind: 'item', table: 'large', keyNames: ['id'], fields: ['v'] } as const
   const keys = ['', 'k'.repeat(2049), 'nobody'].map(S => JSON.stringify({ id: { S } }))
-  expect(await port.lookupMany([{ command, keys }], deadline())).toEqual([[null, expect.any(WrongKind), null]])
+  expect(await port.lookupMany([{ timeoutMs: patienceMs, command, keys }], deadline())).toEqual([
+    [null, expect.any(WrongKind), null],
+  ])
 })
 
 test('what comes back unprocessed is asked for again, with the fields of the request', async () => {
@@ -115,7 +121,7 @@ test('what comes back unprocessed is asked for again, with the fields of the req
     )
   const command = { kind: 'item', table: 'large', keyNames: ['id'], fields: ['v'] } as const
   const keys = Array.from({ length: 60 }, (_, n) => JSON.stringify({ id: { S: `l${n}` } }))
-  const [answers] = await port.lookupMany([{ command, keys }], deadline())
+  const [answers] = await port.lookupMany([{ timeoutMs: patienceMs, command, keys }], deadline())
   expect(answers).toEqual(keys.map((_, n) => `{"v":"${n} ${text}"}`))
 })
 
@@ -138,6 +144,7 @@ test('throttled: asked again after growing pauses', async () => {
   const request = {
     command: { kind: 'item', table: 'large', keyNames: ['id'], fields: ['v'] },
     keys: ['{"id":{"S":"a"}}'],
+    timeoutMs: patienceMs,
   } as const
   expect(await throttled.lookupMany([request], deadline())).toEqual([['{"v":"at last"}']])
   expect(calls.map(({ projection }) => projection)).toEqual(['#0,#1', '#0,#1', '#0,#1', '#0,#1'])
@@ -147,9 +154,61 @@ test('throttled: asked again after growing pauses', async () => {
   server.close()
 })
 
+const itemOf = (table: string, id: string, timeoutMs = patienceMs) =>
+  ({
+    command: { kind: 'item', table, keyNames: ['id'], fields: ['v'] },
+    keys: [JSON.stringify({ id: { S: id } })],
+    timeoutMs,
+  }) as const
+const messageOf = (answer: unknown) => (answer as Unanswered).error.message
+
 test('a table that is not there is told by the name of the exception', async () => {
-  const command = { kind: 'item', table: 'nowhere', keyNames: ['id'], fields: ['v'] } as const
-  await expect(port.lookupMany([{ command, keys: ['{"id":{"S":"secret-customer"}}'] }], deadline())).rejects.toThrow(
-    /^\[dynamodb-unreachable\] visits: 1 look-ups got no answer from 127\.0\.0\.1:\d+ \(ResourceNotFoundException\)\. Nothing was emitted, the batch comes again\. If calls fail from the start, check the table's name/,
+  const [[answer]] = (await port.lookupMany([itemOf('nowhere', 'secret-customer')], deadline())) as [[unknown]]
+  expect(messageOf(answer)).toMatch(
+    /^\[dynamodb-unreachable\] visits: 1 look-ups got no answer from 127\.0\.0\.1:\d+ \(ResourceNotFoundException\)\. Nothing was emitted, the batch comes again\. If calls fail from the start, check the table's name \(nowhere\) and region/,
   )
+})
+
+test('each table has its own fate: one that is not there spoils no other, and is left alone after three times', async () => {
+  await client.send(new PutItemCommand({ TableName: 'large', Item: { id: { S: 'own' }, v: { S: 'here' } } }))
+  const own = connectDynamoDb({ endpoint: local.endpoint, scenario: 'visits', region, credentials })
+  const ids: string[] = []
+  for (let n = 0; n < 4; n++) {
+    const [found, nobody, nowhere] = await own.lookupMany(
+      [itemOf('large', 'own'), itemOf('large', 'nobody'), itemOf('nowhere', 'own')],
+      deadline(),
+    )
+    expect([found![0], nobody]).toEqual(['{"v":"here"}', [null]])
+    ids.push((nowhere![0] as Unanswered).error.id)
+  }
+  expect(ids).toEqual(['dynamodb-unreachable', 'dynamodb-unreachable', 'dynamodb-unreachable', 'store-paused'])
+  await own.close()
+})
+
+test('each look-up has its own time, and what is left unprocessed is unanswered alone', async () => {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const [[table, { Keys }]] = Object.entries(JSON.parse(Buffer.concat(chunks).toString()).RequestItems) as [
+      [string, { Keys: { id: { S: string } }[] }],
+    ]
+    if (table === 'silent') return
+    const left = Keys.filter(({ id }) => id.S === 'left')
+    const Responses = { [table]: Keys.filter(({ id }) => id.S !== 'left').map(key => ({ ...key, v: { S: 'here' } })) }
+    const UnprocessedKeys = left.length === 0 ? {} : { [table]: { Keys: left } }
+    const answer = () => response.writeHead(200).end(JSON.stringify({ Responses, UnprocessedKeys }))
+    setTimeout(answer, table === 'slow' ? 400 : 0)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const own = connectDynamoDb({ endpoint, scenario: 'visits', region, credentials })
+  const throttled = { ...itemOf('throttled', 'a', 1000), keys: ['a', 'left', 'b'].map(S => JSON.stringify({ id: { S } })) }
+  const [silent, slow, part] = await own.lookupMany([itemOf('silent', 'a', 100), itemOf('slow', 'a'), throttled], deadline())
+  expect(messageOf(silent![0])).toContain('1 look-ups got no answer from ' + new URL(endpoint).host + ' within 100 ms.')
+  expect(slow).toEqual(['{"v":"here"}'])
+  expect(part).toEqual(['{"v":"here"}', expect.any(Unanswered), '{"v":"here"}'])
+  expect(messageOf(part![1])).toContain('1 look-ups got no answer from ' + new URL(endpoint).host + ' (throttled: ')
+  await own.close()
+  server.closeAllConnections()
+  server.close()
 })
