@@ -1,10 +1,12 @@
-// What watches the scenarios: six alarms (with state: seven) and a dashboard each, from what the function tells (lib/connectors/metrics.ts) and Lambda knows.
+// What watches the scenarios: six alarms (with state, and where partitions may fail apart: one more) and a dashboard each, from what the function tells (lib/connectors/metrics.ts) and Lambda knows.
 // They stand in a nested stack: with them a service of 60 scenarios would have more than the 500 resources that a template may hold.
 // docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 import { createHash } from 'node:crypto'
 import { metricDimension, metricNamespace } from '../lib/connectors/metrics.ts'
 import { deadLetterReasons } from '../lib/plan/failure.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
+import { tellsPartitionsApart } from './mapping.ts'
+import { hasState } from './state-store.ts'
 
 export interface Watched {
   readonly scenario: Scenario
@@ -79,12 +81,12 @@ interface Alarm {
   readonly about: string
 }
 
-export function alarmCount({ state }: Scenario): number {
-  return alarmList(defaultLag, '', state.length > 0).length
+export function alarmCount(scenario: Scenario): number {
+  return alarmList(scenario, defaultLag, '').length
 }
 
 // The same words as in README.md's table: who is woken reads what is meant and what to do.
-function alarmList(lag: number, deadLetterTopic: string, hasState: boolean): readonly Alarm[] {
+function alarmList(scenario: Scenario, lag: number, deadLetterTopic: string): readonly Alarm[] {
   return [
     {
       name: 'lag',
@@ -143,8 +145,21 @@ function alarmList(lag: number, deadLetterTopic: string, hasState: boolean): rea
       about:
         'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do. [generation-midway] alone has not stopped it: a new generation began later than its topic.',
     },
-    ...(hasState ? [stateAlarm] : []),
+    ...(tellsPartitionsApart(scenario) ? [partitionsAlarm] : []),
+    ...(hasState(scenario) ? [stateAlarm] : []),
   ]
+}
+
+// What the function returns instead of throwing it is no error to Lambda.
+const partitionsAlarm: Alarm = {
+  name: 'partitions',
+  metric: [metricNamespace, 'failed'],
+  statistic: 'Sum',
+  above: 0,
+  periodSeconds: 300,
+  periods: 3,
+  about:
+    'Partitions fail for 15 minutes, while others of the same batches may go on, so that "errors" need not ring. Nothing is lost: what failed comes again until it succeeds. Search the log for "retry":"batch" and read the error.',
 }
 
 const stateAlarm: Alarm = {
@@ -159,7 +174,7 @@ const stateAlarm: Alarm = {
 }
 
 function alarmsOf({ scenario, functionName, logicalName, deadLetterTopic }: Watched, lag: number, notified: boolean) {
-  return alarmList(lag, deadLetterTopic, scenario.state.length > 0).map(alarm => {
+  return alarmList(scenario, lag, deadLetterTopic).map(alarm => {
     const [namespace, metric] = alarm.metric
     const resource = {
       Type: 'AWS::CloudWatch::Alarm',

@@ -101,6 +101,21 @@ test('with state there is an alarm more, and the dashboard shows what is left, w
   })
 })
 
+test('where failed partitions are returned, an alarm hears of them: to Lambda they are no errors', () => {
+  const source = { topic: 'app.visits', settings: { provisionedPollerConfig: {} } }
+  const scenario = { ...offers.scenario, delivery: 'at-least-once', source } as unknown as Scenario
+  const template = observabilityTemplate([{ ...offers, scenario }], all)!
+  expect(templateProblems(template)).toEqual([])
+  expect(template.Resources['OffersAlarmPartitions']!.Properties).toMatchObject({
+    AlarmName: 'shop-dev-offers-partitions',
+    Namespace: 'sluice',
+    MetricName: 'failed',
+    Threshold: 0,
+    Period: 300,
+    EvaluationPeriods: 3,
+  })
+})
+
 test('alarms go to a topic where one is named, also if only CloudFormation knows it', () => {
   const topic = { 'Fn::ImportValue': 'pager' }
   const template = observabilityTemplate([offers], { alarms: { topic, lag: 7 }, dashboards: false })!
