@@ -112,7 +112,7 @@ function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, scenario: 
     lookup.kind === 'item'
       ? [`BatchGetItem ${lookup.table}`]
       : lookup.kind === 'request'
-        ? [`${lookup.method} ${lookup.host}${lookup.batch === undefined ? '' : ' for all'}`]
+        ? [`${lookup.method} ${lookup.host}`]
         : [],
   )
   const cached = lookups

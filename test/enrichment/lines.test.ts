@@ -122,6 +122,6 @@ test('explain shows who is asked, and no table', () => {
   expect(explain(planOf(compiled.scenario)).split('\n').slice(1, 4)).toEqual([
     '  filter   open',
     '  fetch 1  account, price, tags  1 SISMEMBER per element, one pipeline; BatchGetItem accounts; GET prices.example',
-    '  fetch 2  score                 POST score.example:8443 for all',
+    '  fetch 2  score                 POST score.example:8443',
   ])
 })

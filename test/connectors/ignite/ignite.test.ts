@@ -10,8 +10,10 @@ import { connectIgnite } from '../../../lib/connectors/ignite.ts'
 import { connectRedis } from '../../../lib/connectors/redis.ts'
 import { WrongKind } from '../../../lib/plan/plan.ts'
 
-const deadline = { remainingMs: () => 2000 }
-const texts = (keys: readonly string[]) => ({ command: { kind: 'string' }, keys }) as const
+/** Time that these tests are not about. */
+const timeoutMs = 30_000
+const deadline = { remainingMs: () => timeoutMs }
+const texts = (keys: readonly string[]) => ({ command: { kind: 'string' }, keys, timeoutMs }) as const
 let ignite: LocalIgnite
 const at = (address: string, cache: string) => `ignite://ignite:ignite@${address}/${cache}`
 
