@@ -1,6 +1,8 @@
 // `sluice state` beside a function at work, on real Kafka and each store of state.
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { RetryableError } from '../../../lib/runtime/ports.ts'
 import { type RunningState, stores } from '../../connectors/state/stores.ts'
@@ -198,6 +200,35 @@ Nothing was changed yet: add --yes. Records below these positions leave nothing;
       )
       place.remove()
     })
+  })
+
+  test('a cap that two scenarios share: each shows the places of both, and erases them under the locks of both', async () => {
+    const part = `shared/policy-${randomUUID().slice(0, 8)}.yml`
+    const text = 'needs: { id: string }\nstate:\n  weekly: { shared: true, key: event.id, limit: 2 }\n'
+    const rules = { state: `use: [${part}]\n`, value: 'weekly.number' }
+    const places = [await statePlace(services, 1, rules), await statePlace(services, 1, rules)] as const
+    for (const { file } of places) {
+      mkdirSync(join(dirname(file), 'shared'))
+      writeFileSync(join(dirname(file), part), text)
+    }
+    const [one, other] = places
+    const warm = places.map(({ container }) => opened(container()))
+    for (const [n, { source }] of places.entries()) await warm[n]!.decide(visitsOf(source, ['anna', 'anna']))
+    expect([await one.outputs(), await other.outputs()]).toEqual([['0/0/counted/0 {"n":1}', '0/1/counted/0 {"n":2}'], []])
+    const dying = opened(other.container({ kafka: dyingBeforeTheCommit }))
+    await expect(dying.decide(visitsOf(other.source, ['bob'], { from: 2 }))).rejects.toThrow('it died')
+    expect((await one.sluice('weekly', 'bob')).out).toMatch(
+      new RegExp(`^${part}, cap weekly, key bob\n {2}place 1 {2}${other.name}\\.1/in\\.${other.name}-0@2 .*tentative`),
+    )
+    expect((await other.sluice('weekly', 'anna')).out).toMatch(
+      new RegExp(`place 1 {2}${one.name}\\.1/in\\.${one.name}-0@0 .*counts\n.*place 2 .*-0@1 .*counts\n$`),
+    )
+    // The other scenario's command erases what this one's records hold.
+    expect((await other.sluice('weekly', 'anna', '--delete', '--yes')).code).toBe(0)
+    await warm[0]!.decide(visitsOf(one.source, ['anna'], { from: 2 }))
+    expect(warm[0]!.counts.get('fenced')).toBe(1)
+    expect((await one.outputs()).slice(2)).toEqual(['0/2/counted/0 {"n":1}'])
+    for (const { remove } of places) remove()
   })
 
   describe('at least once', () => {

@@ -16,6 +16,7 @@ import { buildEvent, type ConsumedRecord } from '../../../lib/emulator/event.ts'
 import { createHandler } from '../../../lib/runtime/handler.ts'
 import { RetryableError, type StatePort, type TransactionPort } from '../../../lib/runtime/ports.ts'
 import { checkScenario } from '../../../lib/scenario/check.ts'
+import { folderOf } from '../../../lib/scenario/folder.ts'
 import type { RunningState } from '../../connectors/state/stores.ts'
 
 export interface Services {
@@ -147,7 +148,7 @@ export async function statePlace(services: Services, partitions = 1, rules: Rule
     state: wrapState = state => state,
     ...elsewhere
   }: Partial<Wrapping & Pick<Services, 'store' | 'endpoint'>> = {}): Container {
-    const { scenario } = checkScenario(file, text)
+    const { scenario } = checkScenario(file, text, folderOf(file))
     const compiled = interpretedPlan(plan(scenario!))
     const kafka = createKafka({ bootstrapServers: broker, clientId: 'test', delivery: compiled.delivery })
     const store = connected({ ...services, ...elsewhere }, name)

@@ -114,6 +114,7 @@ describe('Redis', () => {
       /^\[state-evicts\] .* has the maxmemory-policy volatile-ttl: .*Nothing was decided, the batch comes again\. Set maxmemory-policy noeviction/,
     )
     expect(cold.told.join()).toContain('[state-evicts]')
+    expect(cold.counts.get('stateGuard')).toBe(1)
     await config('maxmemory-policy', 'noeviction')
     await cold.decide(visits('anna', 1))
     expect(await told()).toEqual(['0: 0 1', '1: 1 2'])
@@ -128,6 +129,7 @@ describe('Redis', () => {
     await cli(server.port, 'FLUSHALL')
     for (const one of [warm, opened(container())]) {
       await expect(one.decide(visits('anna', 2))).rejects.toThrow('[state-missing]')
+      expect(one.counts.get('stateGuard')).toBe(1)
       expect(one.told.at(-1)).toMatch(
         /^\[state-missing\] visits: the store holds no state for in\.visits-0, and our progress is 2\. Nothing was emitted\. .*npx sluice state visits --init/,
       )
@@ -150,6 +152,7 @@ describe('Redis', () => {
     await copy.restore()
     for (const one of [warm, opened(container())]) {
       await expect(one.decide(visits('anna', 5))).rejects.toThrow('[state-lost]')
+      expect(one.counts.get('stateGuard')).toBe(1)
       expect(one.told.at(-1)).toMatch(
         /^\[state-lost\] visits: the store knows what in\.visits-0 left up to offset 1, and our progress is 5: it has lost acknowledged writes .*Nothing was emitted, .*Raise `generation` .*--init/,
       )
