@@ -295,7 +295,8 @@ export function commandOf({ lookup, fields }: Enricher): LookupCommand {
       return { kind: 'member' }
     case 'item': {
       const keyNames = lookup.attributes.map(({ name }) => name)
-      return { kind: 'item', table: lookup.table, keyNames, fields: [...fields.keys()] }
+      const consistent = lookup.consistent && { consistent: true }
+      return { kind: 'item', table: lookup.table, keyNames, fields: [...fields.keys()], ...consistent }
     }
     case 'request':
       return { kind: 'request', method: lookup.method, ...(lookup.batch && { batch: lookup.batch }) }

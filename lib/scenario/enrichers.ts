@@ -59,6 +59,11 @@ export function declareEnricher(syntax: EnricherSyntax, { report, readFile }: En
     const notes = ['It makes one array of all that "http: POST URL" sends as "body".']
     report.add('unknown-key', { place: `The look-up "${syntax.name.value}"`, key: 'batch' }, syntax.batch.range, { notes })
   }
+  if (syntax.consistent !== undefined && line?.kind !== 'item') {
+    const notes = ['It is how "dynamodb: item" reads.']
+    const place = `The look-up "${syntax.name.value}"`
+    report.add('unknown-key', { place, key: 'consistent' }, syntax.consistent.range, { notes })
+  }
   const isBroken = line === undefined || !hasItsKeys(syntax, line, report)
   const { fields, ranges: fieldRanges } = readDeclaredFields(syntax, line, report)
   // What is found is known only where line and keys agree; nothing is said of its uses then.
@@ -130,7 +135,7 @@ export function readEnricher(
       const parts = attributes.flatMap(({ name, value }) => [`${name}=`, ...value.parts, ' '])
       const key: Template = { parts, range: line!.key.range, source: line!.key.text }
       return line!.kind === 'item'
-        ? { kind: 'item', table: line!.table, key, attributes }
+        ? { kind: 'item', table: line!.table, key, attributes, ...(syntax.consistent?.value === true && { consistent: true }) }
         : { kind: 'table', key, attributes, rows: line!.content?.rows ?? new Map() }
     }
     const key = text(line!.kind === 'request' ? 'URL' : 'key', line!.key)

@@ -270,6 +270,7 @@ function enricherSyntax(sections: Sections, { name, value: node }: Entry): Enric
       value: sections.scalar(keys, 'value'),
       body: keys.get('body')?.value,
       batch: sections.setting<'array'>(keys, 'batch', enricherSection),
+      consistent: sections.setting<boolean>(keys, 'consistent', enricherSection),
       fieldsKey: keys.get('fields')?.name.range,
       valueKey: keys.get('value')?.name.range,
       forEach: sections.scalar(keys, 'forEach'),

@@ -46,7 +46,13 @@ export interface Enricher {
     | { readonly kind: 'hash' | 'json' | 'string'; readonly key: Template }
     | { readonly kind: 'member'; readonly key: Template; readonly member: Template }
     /** `key` holds all that the look-up refers to; what is sent is built from its attributes, or from URL and body. */
-    | { readonly kind: 'item'; readonly table: string; readonly key: Template; readonly attributes: readonly KeyAttribute[] }
+    | {
+        readonly kind: 'item'
+        readonly table: string
+        readonly key: Template
+        readonly attributes: readonly KeyAttribute[]
+        readonly consistent?: true
+      }
     | {
         readonly kind: 'request'
         readonly method: 'GET' | 'POST'

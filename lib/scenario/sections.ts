@@ -236,6 +236,10 @@ const enricher: Section = {
       shape: { kind: 'value' },
       about: 'What is sent by POST.',
     },
+    consistent: {
+      shape: { kind: 'bool' },
+      about: 'For `dynamodb`: the look-up sees all that was written before it; DynamoDB takes twice the price for it.',
+    },
     batch: {
       shape: { kind: 'choice', values: ['array'] },
       about:

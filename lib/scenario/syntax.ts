@@ -99,6 +99,8 @@ export interface EnricherSyntax {
   readonly body?: Node
   /** All bodies in one request. */
   readonly batch?: Located<'array'>
+  /** DynamoDB's strongly consistent reads. */
+  readonly consistent?: Located<boolean>
   readonly forEach?: ScalarText
   readonly onMissing?: Located<'empty' | 'drop' | 'deadLetter'>
   readonly onError?: Located<'retry' | 'missing' | 'deadLetter'>

@@ -110,6 +110,13 @@ describe.each(['compiled', 'interpreted'] as const)('%s', form => {
     expect(asked.filter(one => /^item.*x{100}|v1\/(\?|\.\.)/.test(one))).toEqual([])
   })
 
+  test('a consistent read is asked for where it is wanted', () => {
+    const commands = forms[form].plan.lookups.map(({ command }) => command)
+    expect(commands.filter(({ kind }) => kind === 'item')).toEqual([
+      { kind: 'item', table: 'accounts', keyNames: ['sort', 'id'], fields: ['tier', 'since', 'points'], consistent: true },
+    ])
+  })
+
   test('a hundred elements are looked up', async () => {
     const seats = Array.from({ length: 100 }, (_, row) => ({ row: row % 3, tag: `t${row}` }))
     const { value, asked } = await decide(form, { ...visit, seats })

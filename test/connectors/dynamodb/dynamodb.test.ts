@@ -126,12 +126,13 @@ test('what comes back unprocessed is asked for again, with the fields of the req
 })
 
 test('throttled: asked again after growing pauses', async () => {
-  const calls: { at: number; projection: string }[] = []
+  const calls: { at: number; asked: string }[] = []
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const { RequestItems } = JSON.parse(Buffer.concat(chunks).toString())
-    calls.push({ at: performance.now(), projection: RequestItems.large.ProjectionExpression })
+    const { ProjectionExpression, ConsistentRead } = RequestItems.large
+    calls.push({ at: performance.now(), asked: `${ProjectionExpression} ${ConsistentRead}` })
     const answer =
       calls.length < 4
         ? { Responses: {}, UnprocessedKeys: { large: { Keys: RequestItems.large.Keys } } }
@@ -142,12 +143,12 @@ test('throttled: asked again after growing pauses', async () => {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const throttled = connectDynamoDb({ endpoint, scenario: 'visits', region, credentials })
   const request = {
-    command: { kind: 'item', table: 'large', keyNames: ['id'], fields: ['v'] },
+    command: { kind: 'item', table: 'large', keyNames: ['id'], fields: ['v'], consistent: true },
     keys: ['{"id":{"S":"a"}}'],
     timeoutMs: patienceMs,
   } as const
   expect(await throttled.lookupMany([request], deadline())).toEqual([['{"v":"at last"}']])
-  expect(calls.map(({ projection }) => projection)).toEqual(['#0,#1', '#0,#1', '#0,#1', '#0,#1'])
+  expect(calls.map(({ asked }) => asked)).toEqual(Array.from({ length: 4 }, () => '#0,#1 true'))
   expect(calls[3]!.at - calls[0]!.at).toBeGreaterThan(30)
   await throttled.close()
   server.closeAllConnections()
