@@ -9,6 +9,7 @@ import { type LocalKafka, startKafka } from '../../../infra/local/kafka.ts'
 import { openConnection } from '../../../lib/connectors/kafka/connection.ts'
 import { endTxn, type Owner } from '../../../lib/connectors/kafka/messages.ts'
 import { createKafka, type KafkaConfig } from '../../../lib/connectors/kafka/producer.ts'
+import { writtenEnds } from '../../../lib/emulator/committed.ts'
 import type { ProducerSession, TransactionPort } from '../../../lib/runtime/ports.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import { claim, committedValues, deadline, freshPlace, write } from './outputs.ts'
@@ -50,8 +51,9 @@ describe.each([1, 2] as const)('transaction protocol TV%i', transactionVersion =
     const ended = once(child, 'exit')
     try {
       await vi.waitFor(() => expect(said).toBe('freezing\n'), 20_000)
-      // As long as the transaction lasts and the coordinator takes to look.
-      await sleep(3000)
+      // The transaction's time is up, and the coordinator has looked: behind the output stands the marker of its end.
+      const ends = async () => (await writtenEnds(broker.bootstrapServers, [place.target])).get(place.target)
+      await vi.waitFor(async () => expect(await ends()).toEqual([2n]), 30_000)
       expect(await committedValues(broker.bootstrapServers, place.target)).toEqual([])
     } finally {
       child.kill('SIGCONT')
