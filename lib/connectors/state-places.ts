@@ -56,8 +56,9 @@ export function judgeAsks(write: StateWrite, before: readonly Places[], nowMs: n
 /** The highest offset for which the lock must remember that this cap was asked; undefined: it need not. */
 export function untilAfter(write: StateWrite, cap: number): bigint | undefined {
   const { until } = write.caps[cap]!
-  // Places behind the batch are there only where they are kept.
-  let highest = write.keepsPlaces && until !== undefined && until > write.last ? until : undefined
+  // Places that this write leaves alone are there only where they are kept: behind the batch, or before its position.
+  const isLeft = write.keepsPlaces && until !== undefined && (until > write.last || until < write.position)
+  let highest = isLeft ? until : undefined
   for (const { offset, caps } of write.asks)
     if ((highest === undefined || offset > highest) && caps.some(one => one.cap === cap)) highest = offset
   return highest

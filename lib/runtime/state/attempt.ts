@@ -185,7 +185,8 @@ export class StateAttempt {
       one.nextOffset === one.position || byPartition[p] !== undefined ? [] : [p],
     )
     this.#writes = open.map(p => this.#writeOf(p, asks[p]!))
-    const outcomes = await this.#claims.port.write(this.#writes, deadline)
+    const undos = byPartition.flatMap((refusal, p) => (refusal === undefined ? [] : this.#undoOf(p)))
+    const outcomes = await this.#claims.port.write([...this.#writes, ...undos], deadline)
     for (const [w, p] of open.entries()) byPartition[p] = outcomes[w]
     this.#outcomes = byPartition
     for (const [w, one] of this.#writes.entries()) if (outcomes[w]!.kind === 'written') this.#claims.written(one)
@@ -404,13 +405,7 @@ export class StateAttempt {
       position,
       last,
       lastBefore: held.last,
-      items: [
-        ...changed,
-        ...leftovers.map(([key, item]) => {
-          const value = item.at < position ? item.head : item.base
-          return { key, base: value, head: value, at: -1n }
-        }),
-      ],
+      items: [...changed, ...leftovers.map(([key, item]) => undone(key, item, position))],
       changed: changedKeys,
       keepsPlaces: plan.delivery === 'at-least-once',
       caps,
@@ -420,6 +415,35 @@ export class StateAttempt {
         caps: asked.map(({ key, limit, units, member }) => ({ cap: capIndexes.get(key)!, limit, units, member })),
       })),
     }
+  }
+
+  /**
+   * What a refused partition's earlier attempts hold is free before its batch comes again: two that hold what the other one waits for would wait
+   * for ever.
+   */
+  #undoOf(p: number): readonly StateWrite[] {
+    const { plan } = this.#claims
+    const { partition } = this.#partitions[p]!
+    const position = this.#positions[p]!
+    const { token, last, leftovers } = this.#claims.held(partition)
+    if (last === undefined || last < position || leftovers().size === 0) return []
+    const keepsPlaces = plan.delivery === 'at-least-once'
+    return [
+      {
+        lock: { scope: scopeOf(plan), partition },
+        token,
+        signature: plan.state.signature,
+        // Outputs may be out, and with them their places: no place is behind the position then.
+        position: keepsPlaces ? last + 1n : position,
+        last,
+        lastBefore: last,
+        items: [...leftovers()].map(([key, item]) => undone(key, item, position)),
+        changed: [],
+        keepsPlaces,
+        caps: this.#capsOf([], this.#claims.held(partition), position),
+        asks: [],
+      },
+    ]
   }
 
   #capsOf(asks: readonly Ask[], held: Held, position: bigint): StateWrite['caps'] {
@@ -521,6 +545,11 @@ interface AskedCap {
   readonly limit: bigint
   readonly member: string | undefined
   readonly units: bigint
+}
+
+function undone(key: string, { base, head, at }: StateItem, position: bigint): StateWrite['items'][number] {
+  const value = at < position ? head : base
+  return { key, base: value, head: value, at: -1n }
 }
 
 function without(items: ReadonlyMap<string, StateItem>, keys: readonly string[]): readonly (readonly [string, StateItem])[] {
