@@ -175,7 +175,9 @@ function* claim(world: World, owner: Owner, variant: StateVariant) {
   const steps = {
     claim: () => {
       lock.token++
-      seen = { ...lock }
+      // On a single server the same script tells which are still this partition's.
+      const keys = variant.cluster ? lock.keys : lock.keys.filter(key => world.items[owner.fn]![key]!.tp === owner.partition)
+      seen = { ...lock, keys }
       if (variant.atLeastOnce) steps.position()
     },
     fence: () => {
@@ -190,7 +192,7 @@ function* claim(world: World, owner: Owner, variant: StateVariant) {
     if (withoutLock && step === 'claim') continue
     steps[step]()
     yield
-    if (step === 'claim' && variant.leftovers !== undefined) seen = { ...seen, keys: seen.keys.filter(isThere) }
+    if (step === 'claim' && variant.cluster) seen = { ...seen, keys: yield* markLate(world, owner, seen, variant) }
   }
   warm.token = seen.token
   warm.leftover = seen.last >= warm.position ? seen.keys : []
@@ -198,11 +200,23 @@ function* claim(world: World, owner: Owner, variant: StateVariant) {
   const keepsLast = !withoutLock && variant.oneSlot === undefined && !variant.skipsUnchanged
   warm.lags = keepsLast && seen.last < warm.position - 1
   return warm
+}
 
-  function isThere(key: number): boolean {
-    const { tp } = world.items[owner.fn]![key]!
-    return tp === owner.partition || (tp >= 0 && variant.leftovers === 'those that are there')
+/**
+ * Gives what is left over: this partition's items. What an older writer announced and is not there may be on its way, and must find the token of
+ * this claim.
+ */
+function* markLate(world: World, { fn, partition }: Owner, { keys, token }: Lock, { leftovers }: StateVariant) {
+  const items = world.items[fn]!
+  const own: number[] = []
+  for (const key of keys) {
+    const found = items[key]!
+    if (found.tp === partition) own.push(key)
+    else if (leftovers === undefined || (leftovers === 'those that are there' && found.tp >= 0))
+      items[key] = { ...found, tokens: found.tokens.with(partition, Math.max(token, found.tokens[partition]!)) }
+    yield
   }
+  return own
 }
 
 function* fenceAgain(world: World, owner: Owner, kept: Warm) {
@@ -254,7 +268,8 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
   const isLocked = !variant.withoutLock && variant.oneSlot === undefined
   if (isLocked && lock.token !== token) throw new Failed('stale token')
   const isMoved = (key: number) => isOvertaken(items[key]!, read.get(key)!, owner, variant)
-  if (!variant.cluster && [...changed.keys()].some(isMoved)) throw new Failed('moved')
+  const isTaken = (key: number) => !changed.has(key) && items[key]!.tp !== owner.partition
+  if (!variant.cluster && ([...changed.keys()].some(isMoved) || leftover.some(isTaken))) throw new Failed('moved')
   const asksCap = attempt.asking.length > 0 || (isLocked && lock.capUntil >= attempt.position)
   const asked = attempt.asking.at(-1) ?? -1
   const areKept = (variant.places !== undefined || variant.atLeastOnce) && !variant.forgetsPlacesAhead
@@ -276,6 +291,11 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
 function* undo(world: World, attempt: Attempt, variant: StateVariant) {
   const lock = world.locks[attempt.owner.id]!
   if (lock.token !== attempt.token) throw new Failed('stale token')
+  // In a cluster the items follow later.
+  if (variant.cluster) yield
+  else if (attempt.leftover.some(key => world.items[attempt.owner.fn]![key]!.tp !== attempt.owner.partition))
+    throw new Failed('moved')
+  else lock.keys = []
   yield* writeItems(world, { ...attempt, changed: new Map() }, variant)
   yield
 }
@@ -294,9 +314,8 @@ function* writeItems(
     if (variant.cluster && head !== undefined && isOvertaken(found, read.get(key)!, owner, variant)) throw new Failed('moved')
     const tokens = found.tokens.with(partition, token)
     if (head !== undefined) items[key] = { base: values.get(key)!, head, at: last, tp: partition, tokens }
-    // Also where nothing is to be undone: an older writer's item that is still on its way must find this token.
-    else if (found.tp === partition && found.at >= position) items[key] = { ...found, head: found.base, at: -1, tokens }
-    else items[key] = { ...found, tokens }
+    else if (found.tp !== partition) throw new Failed('moved')
+    else items[key] = found.at < position ? { ...found, tokens } : { ...found, head: found.base, at: -1, tokens }
     if (variant.cluster) yield
   }
 }
