@@ -9,11 +9,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
 
 /** A cold start reads, parses and compiles every byte. The real build is minified; a fifth of it is Powertools' logger, logins at Kafka are 18 KB. */
-const limitBytes = { real: 170_000, embedded: 150_000 } as const
+const limitBytes = { real: 175_000, embedded: 150_000 } as const
 /** What a function needs of AWS' own client for DynamoDB (lib/compiler/aws-client.ts), where a scenario looks items up or keeps state there. */
 const dynamoDbBytes = 130_000
-/** Where a scenario has state: its store's client and scripts (17 KB) or its store in memory, and the algorithm around it, which the others go without. */
-const stateBytes = 40_000
+/** Where a scenario has state: its store's client and scripts (20 KB) or its store in memory, and the algorithm around it, which the others go without. */
+const stateBytes = 46_000
 
 const ofBuildTime =
   /(^|\/)lib\/(scenario|compiler|cli|emulator)\/|(^|\/)lib\/language\/(?!standard\/)|node_modules\/(yaml|esbuild|osls|@bufbuild\/cel)\//
@@ -43,7 +43,7 @@ describe.each(functions)('%s', file => {
   test('with its state in DynamoDB it is small, too', async () => {
     const { code, scenario } = await bundleScenario(`${root}/functions/${file}`, { stores: 'real', stateScheme: 'dynamodb' })
     // Kafka, Redis for look-ups and DynamoDB for state: three clients in one function.
-    expect(code.length).toBeLessThan(scenario.state.length > 0 ? 335_000 : 300_000)
+    expect(code.length).toBeLessThan(scenario.state.length > 0 ? 345_000 : 305_000)
     expect(scenario.name).toBe(file.replace('.yml', ''))
   })
 
