@@ -369,7 +369,7 @@ describe('a scenario with state', () => {
   test('keeps it in a table that is made, with the rights on it, before the trigger', async () => {
     const { code, output } = await packaged('  state: dynamodb://sluice-state\n  createStateTable: true\n')
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
-    expect(output).toMatch(/remembering: \d+ KB \(@smithy \d+, @aws-sdk .*\), \d+ ms of CPU to load/)
+    expect(output).toMatch(/remembering: \d+ KB \(sluice \d+, @smithy \d+, @aws-sdk .*\), \d+ ms of CPU to load/)
     expect(variables()).toMatchObject({ SLUICE_STATE: 'dynamodb://sluice-state' })
     expect(variables()).not.toHaveProperty('SLUICE_REDIS')
     expect(statement('State')).toEqual({
