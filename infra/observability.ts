@@ -143,7 +143,7 @@ function alarmList(scenario: Scenario, lag: number, deadLetterTopic: string): re
       periodSeconds: 60,
       periods: 1,
       about:
-        'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do. [generation-midway] alone has not stopped it: a new generation began later than its topic.',
+        'The committed progress does not fit the topic (recreated, restored, or a transaction that hangs). The function has stopped before it would skip records. Read the error in the log: [position-beyond-end] or [kafka-unstable-progress]; it says what to do. [generation-midway] and [two-deployments] have not stopped it: a new generation began later than its topic, or another function committed under the same name, and each skips what the other has done.',
     },
     ...(tellsPartitionsApart(scenario) ? [partitionsAlarm] : []),
     ...(hasState(scenario) ? [stateAlarm] : []),

@@ -4,7 +4,7 @@ import type { Plan } from '../plan/plan.ts'
 import { runtimeError } from '../runtime/errors.ts'
 import type { Log, World } from '../runtime/handler.ts'
 import type { LookupPort, MetricsPort } from '../runtime/ports.ts'
-import { createKafka } from './kafka/producer.ts'
+import { createKafka, type Deployment } from './kafka/producer.ts'
 import { compressionFrom, securityFrom } from './kafka/security.ts'
 import { counted, countedState, createMetrics } from './metrics.ts'
 import { createSamples, traceHeaders } from './samples.ts'
@@ -47,6 +47,7 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
       security: securityFrom(env),
       compression: compressionFrom(env),
       delivery: plan.delivery,
+      deployment: deploymentOf(plan, env, { log, metrics }),
     }),
     stores: {
       ...(redis && { redis }),
@@ -62,6 +63,23 @@ export function realWorld(plan: Plan, env: Environment, connect: Connectors = {}
     ...(metrics !== undefined && { metrics }),
     ...(every > 0 && { observe: createSamples({ scenario, every, log }) }),
     ...(env['SLUICE_TRACING'] === 'on' && { carriedHeaders: traceHeaders }),
+  }
+}
+
+/** Two functions under one name lose data silently (lib/plan/identity.ts); one that was renamed looks alike, so it is told and not refused. */
+function deploymentOf(
+  { scenario }: Plan,
+  { AWS_LAMBDA_FUNCTION_NAME: ours }: Environment,
+  { log, metrics }: { readonly log: Log; readonly metrics: MetricsPort | undefined },
+): Deployment | undefined {
+  if (ours === undefined) return undefined
+  return {
+    name: ours,
+    foreign({ topic, partition }, theirs) {
+      const error = runtimeError('two-deployments', { scenario, partition: `${topic}-${partition}`, theirs, ours })
+      metrics?.count('positionGuard', 1)
+      log.error(error.message, { id: error.id, scenario, topic, partition, retry: 'never' })
+    },
   }
 }
 

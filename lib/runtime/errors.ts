@@ -37,6 +37,10 @@ export const runtimeErrors = {
     retry: 'never',
     text: '{scenario}: generation {generation} begins {partition} at {first}, and the partition begins at {start}. The batch was decided, and what lies before it will be skipped. Where it should have begun earlier, an old event source mapping delivers still: disable it, let it drain, then reset the progress (npx sluice progress {scenario} --reset none), or with state raise `generation` once more. Expected where the mapping filters, the topic is compacted, or startingPosition says so.',
   },
+  'two-deployments': {
+    retry: 'never',
+    text: '{scenario}: the position of {partition} was last committed by the function "{theirs}", and this is "{ours}". If both run, each skips what the other has done, and nobody else hears of it: give one of them a namespace of its own (SLUICE_NAMESPACE). Expected once per partition after the function was renamed.',
+  },
   'out-of-time': {
     retry: 'batch',
     text: '{scenario}: {remainingMs} ms remain of the invocation, too few for {partition}. Nothing of it was written, the batch comes again. Raise `function: timeout`, or lower `batchSize`.',

@@ -6,6 +6,7 @@ import { createTopics } from '../../infra/local/topics.ts'
 import { openAdministration } from '../../lib/connectors/kafka/administration.ts'
 import { createKafka, type KafkaPort } from '../../lib/connectors/kafka/producer.ts'
 import { memoryStore } from '../../lib/connectors/memory.ts'
+import { realWorld } from '../../lib/connectors/world.ts'
 import { createHandler } from '../../lib/runtime/handler.ts'
 import { startFaultProxy } from '../connectors/kafka/fault-proxy.ts'
 import { claim, committedValues, freshPlace, output, type Place, within, write } from '../connectors/kafka/outputs.ts'
@@ -84,6 +85,61 @@ test('a topic that was recreated: a warm container refuses, then all is decided,
   await close()
 })
 
+/** What a function of this name hears when it takes the partition; it then commits up to there. */
+async function takeOver(broker: string, place: Place, name: string | undefined, nextOffset: number): Promise<readonly string[]> {
+  const heard: string[] = []
+  const foreign = (partition: { readonly topic: string; readonly partition: number }, other: string) =>
+    void heard.push(`${other} had ${partition.topic === place.source.topic ? 'it' : partition.topic}`)
+  const kafka = createKafka({ bootstrapServers: broker, clientId: 'test', ...(name && { deployment: { name, foreign } }) })
+  const { session } = await claim(kafka, place)
+  await write(kafka, place, session, nextOffset - 1, ['x'])
+  await kafka.close()
+  return heard
+}
+
+test('two functions under one name: each hears of the other, and one alone hears nothing', async () => {
+  const broker = inject('kafka')
+  const place = await freshPlace(broker)
+  // A command, which has no name, in between: nothing is known of who was there before.
+  const heard = []
+  for (const name of [
+    'shop-test-visits',
+    'shop-test-visits',
+    'shop-prod-visits',
+    'shop-test-visits',
+    undefined,
+    'shop-prod-visits',
+  ])
+    heard.push(await takeOver(broker, place, name, heard.length + 1))
+  expect(heard).toEqual([[], [], ['shop-test-visits had it'], ['shop-prod-visits had it'], [], []])
+})
+
+test('in the words of the function: by the log and the alarm', async () => {
+  const broker = inject('kafka')
+  const place = await freshPlace(broker)
+  await takeOver(broker, place, 'shop-test-visits', 1)
+  const said: string[] = []
+  const spies = [process.stdout, process.stderr].map(stream =>
+    vi.spyOn(stream, 'write').mockImplementation(text => {
+      said.push(String(text))
+      return true
+    }),
+  )
+  try {
+    const plan = { ...visits, scenario: place.group.replace(/^sluice\.|\.1$/g, ''), lookups: [] }
+    const { kafka, metrics } = realWorld(plan, { SLUICE_KAFKA: broker, AWS_LAMBDA_FUNCTION_NAME: 'shop-prod-visits' })
+    await kafka.readProgress(place.group, place.source, within(20_000))
+    metrics!.flush()
+    await kafka.close()
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
+  expect(said.join('')).toMatch(
+    /\[two-deployments\] .* was last committed by the function .*shop-test-visits.*, and this is .*shop-prod-visits.*/,
+  )
+  expect(said.join('')).toContain('"positionGuard":1')
+})
+
 describe('the old group coordinator, which keeps our progress elsewhere', () => {
   let broker: LocalKafka
   beforeAll(async () => {
@@ -93,6 +149,13 @@ describe('the old group coordinator, which keeps our progress elsewhere', () => 
     await administration.close()
   }, 120_000)
   afterAll(() => broker?.stop())
+
+  test('two functions under one name hear of each other there as well', async () => {
+    const { bootstrapServers } = broker
+    const place = await freshPlace(bootstrapServers)
+    expect(await takeOver(bootstrapServers, place, 'a', 1)).toEqual([])
+    expect(await takeOver(bootstrapServers, place, 'b', 2)).toEqual(['a had it'])
+  })
 
   test('a topic that was recreated: also a cold container refuses, until the progress is reset', async () => {
     const { bootstrapServers } = broker

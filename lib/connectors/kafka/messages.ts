@@ -334,20 +334,27 @@ export const addOffsetsToTxn: Api<{ readonly owner: Owner; readonly group: strin
   Version 5 adds the group to the transaction by itself (TV2).
 */
 export const txnOffsetCommit: Api<
-  { readonly owner: Owner; readonly group: string; readonly partition: TopicPartition; readonly nextOffset: bigint },
+  {
+    readonly owner: Owner
+    readonly group: string
+    readonly partition: TopicPartition
+    readonly nextOffset: bigint
+    /** Stands beside the offset, up to 4,096 bytes. */
+    readonly note?: string | undefined
+  },
   readonly PartitionError[]
 > = {
   key: 28,
   name: 'TxnOffsetCommit',
   oldest: 3,
   newest: 5,
-  encode(writer, { owner, group, partition, nextOffset }) {
+  encode(writer, { owner, group, partition, nextOffset, note = null }) {
     writer.string(owner.transactionalId).string(group).int64(owner.producerId).int16(owner.epoch)
     // Nobody has joined this group: generation −1, member "".
     writer.int32(-1).string('').string(null)
     writer.array([partition], one => {
       writer.string(one.topic)
-      writer.array([one], () => writer.int32(one.partition).int64(nextOffset).int32(-1).string(null).noTags())
+      writer.array([one], () => writer.int32(one.partition).int64(nextOffset).int32(-1).string(note).noTags())
       writer.noTags()
     })
     writer.noTags()
@@ -438,6 +445,8 @@ export const produce: Api<
 export interface CommittedOffset extends PartitionError {
   /** −1: none. */
   readonly offset: bigint
+  /** What was committed with it; empty: nothing. */
+  readonly note: string
 }
 
 /*
@@ -478,8 +487,8 @@ export const offsetFetch: Api<
           const partition = reader.int32()
           const offset = reader.int64()
           reader.int32()
-          reader.string()
-          offsets.push({ topic, partition, offset, code: reader.int16() })
+          const note = reader.string() ?? ''
+          offsets.push({ topic, partition, offset, note, code: reader.int16() })
           reader.tags()
         })
         reader.tags()

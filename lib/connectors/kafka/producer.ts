@@ -24,6 +24,7 @@ import {
   type Api,
   addOffsetsToTxn,
   addPartitionsToTxn,
+  type CommittedOffset,
   endTxn,
   initProducerId,
   listOffsets,
@@ -59,10 +60,18 @@ export interface KafkaConfig {
   readonly batchBytes?: number
   /** Keeps the progress where the cluster has the old group coordinator (event-source-mapping.md 4.6). Default `sluice-progress`. */
   readonly progressTopic?: string
+  /** Who commits, noted beside each position: another name there is told. */
+  readonly deployment?: Deployment | undefined
   readonly observe?: (call: Call) => void
   readonly openSocket?: (address: Address) => Socket
   /** TLS and login; none by default. */
   readonly security?: Security | undefined
+}
+
+export interface Deployment {
+  readonly name: string
+  /** The position that was just read is of somebody else. */
+  readonly foreign: (partition: TopicPartition, name: string) => void
 }
 
 /** How to get in. `security.ts` reads it from the environment. */
@@ -95,18 +104,22 @@ export const defaultProgressTopic = 'sluice-progress'
 /** Of the time for a Produce request, what the leader may wait for its followers: its answer has to arrive before we give up. */
 const replicationShare = 0.8
 
-type Settings = Required<Omit<KafkaConfig, 'observe' | 'openSocket' | 'security' | 'bootstrapServers' | 'clientId'>>
+type Settings = Required<
+  Omit<KafkaConfig, 'observe' | 'openSocket' | 'security' | 'deployment' | 'bootstrapServers' | 'clientId'>
+>
 
 export class TransactionalProducer implements KafkaPort {
   readonly #cluster: Cluster
   readonly #settings: Settings
+  readonly #deployment: Deployment | undefined
   /** Transactional ids that were ours once. */
   readonly #fenced = new Set<string>()
   /** Bytes that a topic turned out to take in one batch. */
   readonly #batchBytes = new Map<string, number>()
 
   constructor(config: KafkaConfig) {
-    const { bootstrapServers, clientId, observe, openSocket, security, ...settings } = config
+    const { bootstrapServers, clientId, observe, openSocket, security, deployment, ...settings } = config
+    this.#deployment = deployment
     this.#settings = {
       delivery: 'exactly-once',
       transactionTimeoutMs: 15_000,
@@ -171,9 +184,14 @@ export class TransactionalProducer implements KafkaPort {
           this.#withoutSlots(error, group, scope),
         ),
       ])
-      let position = -1n
-      for (const offset of [...plain, ...slotted]) if (offset > position) position = offset
-      return position < 0n ? undefined : position
+      const newest = [...plain, ...slotted].reduce<CommittedOffset | undefined>(
+        (best, one) => (one.offset > (best?.offset ?? -1n) ? one : best),
+        undefined,
+      )
+      if (newest === undefined) return undefined
+      if (this.#deployment !== undefined && newest.note !== '' && newest.note !== this.#deployment.name)
+        this.#deployment.foreign(partition, newest.note)
+      return newest.offset
     })
   }
 
@@ -348,7 +366,7 @@ export class TransactionalProducer implements KafkaPort {
   }
 
   #commitProgress(owner: Owner, { group, partition, nextOffset }: ProgressTarget, newest: number, scope: Scope): Promise<void> {
-    const request = { owner, group, partition, nextOffset }
+    const request = { owner, group, partition, nextOffset, note: this.#deployment?.name }
     return this.#toCoordinator(scope, { kind: 'group', key: group }, txnOffsetCommit, request, newest, answer => {
       const { code, subject } = worstError(answer)
       return { code, subject: isOfTopic(code) ? subject : group }
@@ -517,7 +535,7 @@ export class TransactionalProducer implements KafkaPort {
     partitions: readonly TopicPartition[],
     transactionalId: string,
     scope: Scope,
-  ): Promise<readonly bigint[]> {
+  ): Promise<readonly CommittedOffset[]> {
     return this.#repeat(scope, `the progress of ${group}`, async timeoutMs => {
       const connection = await this.#presentCoordinator(group, transactionalId, timeoutMs)
       const { code, offsets } = await this.#ask(connection, { kind: 'group', key: group }, () =>
@@ -526,7 +544,7 @@ export class TransactionalProducer implements KafkaPort {
       const worst = worstOf([{ code }, ...offsets])
       const subject = isOfTopic(worst) ? (partitions[0]?.topic ?? group) : group
       if (worst !== 0) throw this.#coordinatorError(worst, 'OffsetFetch', 'group', group, subject)
-      return offsets.map(one => one.offset)
+      return offsets
     })
   }
 
@@ -549,7 +567,7 @@ export class TransactionalProducer implements KafkaPort {
   }
 
   /** A function that may not read the slots has never written them, which is fine where they are not needed. */
-  async #withoutSlots(error: unknown, group: string, scope: Scope): Promise<readonly bigint[]> {
+  async #withoutSlots(error: unknown, group: string, scope: Scope): Promise<readonly CommittedOffset[]> {
     if (!(error instanceof BrokerError) || meaningOf(error.code) !== 'unauthorized') throw error
     const connection = await this.#repeat(scope, `the coordinator of ${group}`, timeoutMs =>
       this.#coordinator('group', group, timeoutMs),
