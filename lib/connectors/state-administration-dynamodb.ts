@@ -6,6 +6,7 @@ import { reasonOf } from './dynamodb.ts'
 import { timeoutOf, unanswered, within } from './patience.ts'
 import { emptiedMs, type StateAdministration, type StateToken, type StoredPlace } from './state-administration.ts'
 import type { DynamoDbStateConfig } from './state-dynamodb.ts'
+import { attributesOf, notesOf, pageName } from './state-dynamodb-notes.ts'
 import { counterOf, lockName } from './state-keys.ts'
 import { coordinatePrefix } from './state-places.ts'
 
@@ -58,25 +59,33 @@ export function openDynamoDbStateAdministration({
     close: async () => client.destroy(),
   }
 
-  /** The names of keys are customers' data, too. */
+  /** The names of keys are customers' data, too: also on pages that do not count any more. */
   async function forget({ lock, token }: StateToken, key: string): Promise<boolean> {
     const found = await get(lockName(lock))
     if (found?.['v']?.S !== token) return false
-    if (found['keys'] === undefined) return true
-    const keys = (JSON.parse(found['keys'].S ?? '[]') as readonly string[]).filter(one => one !== key)
-    const caps = (JSON.parse(found['caps']?.S ?? '[]') as readonly (readonly [string, string])[]).filter(([one]) => one !== key)
+    for (const set of ['a', 'b'] as const) {
+      for (let index = 0; ; index++) {
+        const name = pageName(lock, set, index)
+        const page = await get(name)
+        if (page === undefined) break
+        if (!(await rewrite(name, page, key, 'v <= :v', { N: counterOf(token) }))) return false
+      }
+    }
+    return found['keys'] === undefined || rewrite(lockName(lock), found, key, 'v = :v', { S: token })
+  }
+
+  function rewrite(id: string, found: Attributes, key: string, condition: string, v: AttributeValue): Promise<boolean> {
+    const { keys, caps } = notesOf(found)
+    if (!keys.includes(key) && !caps.some(([one]) => one === key)) return Promise.resolve(true)
+    const left = attributesOf({ keys: keys.filter(one => one !== key), caps: caps.filter(([one]) => one !== key) })
     return isDone(
       new UpdateItemCommand({
         TableName: table,
-        Key: { id: { S: lockName(lock) } },
+        Key: { id: { S: id } },
         UpdateExpression: 'SET #keys = :keys, #caps = :caps',
-        ConditionExpression: 'v = :token',
+        ConditionExpression: condition,
         ExpressionAttributeNames: { '#keys': 'keys', '#caps': 'caps' },
-        ExpressionAttributeValues: {
-          ':keys': { S: JSON.stringify(keys) },
-          ':caps': { S: JSON.stringify(caps) },
-          ':token': { S: token },
-        },
+        ExpressionAttributeValues: { ':keys': left.keys, ':caps': left.caps, ':v': v },
       }),
     )
   }

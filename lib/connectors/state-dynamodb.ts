@@ -1,6 +1,7 @@
 // State in DynamoDB: one table whose partition key is the string `id`. As in a Redis Cluster the lock is written first, then what it announces,
 // each item under a condition of its own. No transactions: those cost twice the write units, take 100 actions at most, and would only spare the
-// next attempt what it does anyway. A cap key is one item that is read, judged here and written if it has kept its version; else once more.
+// next attempt what it does anyway. A cap key is one item that is read, judged here and written if it has kept its version; else once more. It has
+// room for some thousands of places: beyond, whoever asks is told that it is full.
 import { randomUUID } from 'node:crypto'
 import {
   type AttributeValue,
@@ -21,8 +22,19 @@ import type {
   StatePort,
   StateWrite,
 } from '../runtime/ports.ts'
+import { usualTimeoutMs } from '../runtime/ports.ts'
 import { connectDynamoDb, type DynamoDbConfig, patiently, reasonOf } from './dynamodb.ts'
 import { backoffMs, inTurn, TimeUp, timeoutOf, unanswered, within } from './patience.ts'
+import {
+  attributesOf,
+  notesOf,
+  otherSet,
+  type PageSet,
+  pageName,
+  pageNames,
+  pagesAttribute,
+  pagesOf,
+} from './state-dynamodb-notes.ts'
 import { capGroups, counterOf, lateMs, lockName, lockNotes, type StateStore, tpOf } from './state-keys.ts'
 import { coordinatePrefix, judgeAsks, type Place, type Places } from './state-places.ts'
 import { rehearsalOf } from './state-rehearsal.ts'
@@ -36,7 +48,11 @@ export interface DynamoDbStateConfig extends Omit<DynamoDbConfig, 'credentials'>
 type Attributes = Record<string, AttributeValue>
 
 const callLimit = 32
+/** Of a cap's item, which has 400 KB: the rest is for its key, and for a token of each partition that asks. */
+const mostPlaceBytes = 330_000
 const firstPauseMs = 10
+/** Beyond the first `callLimit`, many at a time. */
+const msPerCall = 10
 const advice =
   'If calls fail from the start, check the table\'s name and region, that its partition key is the string "id", and that the function\'s role allows dynamodb:GetItem, BatchGetItem, PutItem and UpdateItem on it.'
 
@@ -60,50 +76,38 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
   const client = new DynamoDBClient({ ...config, maxAttempts: 1 })
   const address = config.endpoint === undefined ? 'DynamoDB' : new URL(config.endpoint).host
   return {
-    claim: (lock, deadline) =>
-      timed(deadline, 1, async signal => {
-        const name = lockName(lock)
-        for (let attempt = 0; ; attempt++) {
-          const before = await get(name, signal)
-          const held = before?.['v']?.S
-          // Higher than all before, also where the table was emptied.
-          const counter = Math.max(nowMs(), held === undefined ? 0 : Number(counterOf(held)) + 1)
-          const token = `${counter}.${randomUUID().slice(0, 8)}`
-          const isOurs = await when(
-            new UpdateItemCommand({
-              TableName: table,
-              Key: { id: { S: name } },
-              UpdateExpression: 'SET v = :new',
-              ConditionExpression: held === undefined ? 'attribute_not_exists(v)' : 'v = :old',
-              ExpressionAttributeValues: { ':new': { S: token }, ...(held !== undefined && { ':old': { S: held } }) },
-            }),
-            signal,
-          )
-          if (!isOurs) {
-            await pause(attempt, signal)
-            continue
-          }
-          const keys = JSON.parse(before?.['keys']?.S ?? '[]') as readonly string[]
-          const found = await inTurn(
-            keys.map(key => () => getMarking(lock, token, key, signal)),
-            callLimit,
-          )
-          const leftovers = keys.flatMap((key, k) => {
-            const item = itemOf(found[k])
-            return item === undefined || item.tp !== tpOf(lock) ? [] : [[key, item] as const]
-          })
-          const caps = JSON.parse(before?.['caps']?.S ?? '[]') as readonly (readonly [string, string])[]
-          const last = before?.['last']?.N
-          return {
-            token,
-            last: last === undefined ? undefined : BigInt(last),
-            position: positionOf(before),
-            signature: before?.['signature']?.S,
-            leftovers: new Map(leftovers),
-            caps: new Map(caps.map(([key, until]) => [key, BigInt(until)])),
-          }
-        }
-      }),
+    async claim(lock, deadline) {
+      const { token, held } = await timed(deadline, 1, signal => claimed(lock, signal))
+      const names = pageNames(lock, held['pages']?.S)
+      const pages = await timed(deadline, names.length, signal =>
+        inTurn(
+          names.map(name => () => get(name, signal)),
+          callLimit,
+        ),
+      )
+      if (pages.includes(undefined)) throw new Error(`a page of the notes of ${lockName(lock)} is gone`)
+      const notes = [held, ...pages].map(notesOf)
+      const keys = notes.flatMap(page => page.keys)
+      const found = await timed(deadline, keys.length, signal =>
+        inTurn(
+          keys.map(key => () => getMarking(lock, token, key, signal)),
+          callLimit,
+        ),
+      )
+      const leftovers = keys.flatMap((key, k) => {
+        const item = itemOf(found[k])
+        return item === undefined || item.tp !== tpOf(lock) ? [] : [[key, item] as const]
+      })
+      const last = held['last']?.N
+      return {
+        token,
+        last: last === undefined ? undefined : BigInt(last),
+        position: positionOf(held),
+        signature: held['signature']?.S,
+        leftovers: new Map(leftovers),
+        caps: new Map(notes.flatMap(({ caps }) => caps.map(([key, until]) => [key, BigInt(until)] as const))),
+      }
+    },
     holds: (lock, token, deadline) => timed(deadline, 1, async signal => (await get(lockName(lock), signal))?.['v']?.S === token),
     acknowledge: (acknowledgements, deadline) =>
       timed(deadline, acknowledgements.length, signal =>
@@ -131,10 +135,11 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
             ),
           ),
         nowMs,
+        mostBytes: mostPlaceBytes,
       }),
     position: (lock, deadline) => timed(deadline, 1, async signal => positionOf(await get(lockName(lock), signal))),
     write: (writes, deadline) =>
-      timed(deadline, writes.length, signal =>
+      timed(deadline, callsOf(writes), signal =>
         inTurn(
           writes.map(write => () => writeOne(write, signal)),
           callLimit,
@@ -143,21 +148,55 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
     close: async () => client.destroy(),
   }
 
+  /** With the lock as it is from then on: what its last owner wrote between a look and the claim must be known. */
+  async function claimed(lock: StateLock, signal: AbortSignal): Promise<{ readonly token: string; readonly held: Attributes }> {
+    const name = lockName(lock)
+    for (let attempt = 0; ; attempt++) {
+      const before = (await get(name, signal))?.['v']?.S
+      // Higher than all before, also where the table was emptied.
+      const counter = Math.max(nowMs(), before === undefined ? 0 : Number(counterOf(before)) + 1)
+      const token = `${counter}.${randomUUID().slice(0, 8)}`
+      const held = await changed(
+        new UpdateItemCommand({
+          TableName: table,
+          Key: { id: { S: name } },
+          UpdateExpression: 'SET v = :new',
+          ConditionExpression: before === undefined ? 'attribute_not_exists(v)' : 'v = :old',
+          ExpressionAttributeValues: { ':new': { S: token }, ...(before !== undefined && { ':old': { S: before } }) },
+          ReturnValues: 'ALL_NEW',
+        }),
+        signal,
+      )
+      if (held !== undefined) return { token, held }
+      await pause(attempt, signal)
+    }
+  }
+
   async function writeOne(write: StateWrite, signal: AbortSignal): Promise<StateOutcome> {
     const { lock, token, signature, last, lastBefore } = write
-    const { keys, caps } = lockNotes(write)
+    const pages = pagesOf(lockNotes(write))
+    const set = pages.length === 1 ? undefined : await writePages(write, pages, signal)
+    if (set === 'stale') return { kind: 'stale' }
+    const { keys, caps } = attributesOf(set === undefined ? pages[0]! : { keys: [], caps: [] })
     const isOurs = await when(
       new UpdateItemCommand({
         TableName: table,
         Key: { id: { S: lockName(lock) } },
-        UpdateExpression: 'SET #last = :last, #signature = :signature, #keys = :keys, #caps = :caps',
+        UpdateExpression: 'SET #last = :last, #signature = :signature, #keys = :keys, #caps = :caps, #pages = :pages',
         ConditionExpression: `v = :token${lastBefore === undefined ? '' : ' AND #last >= :known'}`,
-        ExpressionAttributeNames: { '#last': 'last', '#signature': 'signature', '#keys': 'keys', '#caps': 'caps' },
+        ExpressionAttributeNames: {
+          '#last': 'last',
+          '#signature': 'signature',
+          '#keys': 'keys',
+          '#caps': 'caps',
+          '#pages': 'pages',
+        },
         ExpressionAttributeValues: {
           ':last': { N: `${last}` },
           ':signature': { S: signature },
-          ':keys': { S: JSON.stringify(keys) },
-          ':caps': { S: JSON.stringify(caps) },
+          ':keys': keys,
+          ':caps': caps,
+          ':pages': { S: set === undefined ? '' : pagesAttribute(set, pages.length) },
           ':token': { S: token },
           ...(lastBefore !== undefined && { ':known': { N: `${lastBefore}` } }),
         },
@@ -181,6 +220,31 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
     if (kinds.includes('stale')) return { kind: 'stale' }
     const moved = kinds.indexOf('moved')
     return moved >= 0 ? { kind: 'moved', key: write.items[moved]!.key } : { kind: 'written', answers }
+  }
+
+  /** Before the lock, which then names them: the set that does not count. A zombie's come too late for those that a newer owner has written. */
+  async function writePages(
+    { lock, token }: StateWrite,
+    pages: ReturnType<typeof pagesOf>,
+    signal: AbortSignal,
+  ): Promise<PageSet | 'stale'> {
+    const held = await get(lockName(lock), signal)
+    if (held?.['v']?.S !== token) return 'stale'
+    const set = otherSet(held['pages']?.S)
+    const counter = counterOf(token)
+    const areWritten = await inTurn(
+      pages.map((page, index) => () => {
+        const put = new PutItemCommand({
+          TableName: table,
+          Item: { id: { S: pageName(lock, set, index) }, v: { N: counter }, ...attributesOf(page) },
+          ConditionExpression: 'attribute_not_exists(id) OR v <= :counter',
+          ExpressionAttributeValues: { ':counter': { N: counter } },
+        })
+        return when(put, signal)
+      }),
+      callLimit,
+    )
+    return areWritten.includes(false) ? 'stale' : set
   }
 
   async function writeItem(
@@ -256,7 +320,7 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
         return stored !== undefined && Number(stored) > Number(counter)
       })
       if (isStale) return undefined
-      const { answers, places } = judgeAsks(write, found.map(placesOf), nowMs())
+      const { answers, places } = judgeAsks(write, found.map(placesOf), nowMs(), mostPlaceBytes)
       let areWritten = true
       for (const [c, { key, expiresMs, isShared }] of write.caps.entries()) {
         const version = Number(found[c]?.['version']?.N ?? 0)
@@ -289,18 +353,23 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
 
   /** False where the condition does not hold. */
   async function when(command: PutItemCommand | UpdateItemCommand, abortSignal: AbortSignal): Promise<boolean> {
+    return (await changed(command, abortSignal)) !== undefined
+  }
+
+  /** The attributes that the command asks for; undefined where the condition does not hold. */
+  async function changed(command: PutItemCommand | UpdateItemCommand, abortSignal: AbortSignal): Promise<Attributes | undefined> {
     try {
-      await patiently(() => client.send(command as PutItemCommand, { abortSignal }), abortSignal)
-      return true
+      return (await patiently(() => client.send(command as PutItemCommand, { abortSignal }), abortSignal)).Attributes ?? {}
     } catch (error) {
-      if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false
+      if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return undefined
       throw error
     }
   }
 
   /** What comes after the time is up would be late: it is called off, and its condition guards what was sent already. */
-  async function timed<T>(deadline: Deadline, keyCount: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const timeoutMs = timeoutOf(deadline)
+  async function timed<T>(deadline: Deadline, callCount: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    // Items are written one by one: what changes thousands takes longer than one answer may.
+    const timeoutMs = timeoutOf(deadline, [{ timeoutMs: usualTimeoutMs + Math.max(0, callCount - callLimit) * msPerCall }])
     const abort = new AbortController()
     try {
       return await within(timeoutMs, work(abort.signal))
@@ -308,7 +377,7 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
       const what = {
         store: 'dynamodb',
         scenario,
-        keyCount,
+        keyCount: callCount,
         things: 'reads or writes of state',
         address,
         timeoutMs,
@@ -319,6 +388,10 @@ export function connectDynamoDbState({ table, scenario, nowMs = Date.now, ...con
       abort.abort()
     }
   }
+}
+
+function callsOf(writes: readonly StateWrite[]): number {
+  return writes.reduce((sum, { items, caps }) => sum + 1 + items.length + 2 * caps.length, 0)
 }
 
 async function pause(attempt: number, signal: AbortSignal): Promise<void> {

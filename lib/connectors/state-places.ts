@@ -27,22 +27,38 @@ export interface Judged {
   readonly places: readonly Places[]
 }
 
-/** `before`: in the order of `write.caps`. `nowMs` only limits what may be forgotten. */
-export function judgeAsks(write: StateWrite, before: readonly Places[], nowMs: number): Judged {
+/**
+ * `before`: in the order of `write.caps`. `nowMs` only limits what may be forgotten. `mostBytes`: what the places of one key may take as JSON, where the
+ * store sets a limit.
+ */
+export function judgeAsks(
+  write: StateWrite,
+  before: readonly Places[],
+  nowMs: number,
+  mostBytes = Number.POSITIVE_INFINITY,
+): Judged {
   const { lock, asks } = write
   const asked = askedByCap(write)
-  const ledgers = write.caps.map((cap, c) => openLedger(write, cap, { before: before[c]!, asked: asked[c]!, nowMs }))
+  const ledgers = write.caps.map((cap, c) => openLedger(write, cap, { before: before[c]!, asked: asked[c]!, nowMs, mostBytes }))
   const prefixes = write.caps.map(cap => coordinatePrefix(lock, cap.isShared))
   const answers = asks.map((ask): StateAnswer => {
     const held = ask.caps.map(({ cap }) => ledgers[cap]!.places.get(`${prefixes[cap]}${ask.offset}`))
     const refusedBy = ask.caps.findIndex(
       ({ cap, limit, units, member }, c) => held[c] === undefined && !ledgers[cap]!.takes(ask.timeMs, { limit, units, member }),
     )
-    if (refusedBy >= 0) {
+    const fullBy =
+      refusedBy >= 0
+        ? -1
+        : ask.caps.findIndex(
+            ({ cap, units, member }, c) =>
+              held[c] === undefined &&
+              !ledgers[cap]!.hasRoom(`${prefixes[cap]}${ask.offset}`, { timeMs: ask.timeMs, units, member }),
+          )
+    if (refusedBy >= 0 || fullBy >= 0) {
       // All or none: what it kept of the others goes back.
       for (const [c, { cap }] of ask.caps.entries())
         if (held[c] !== undefined) ledgers[cap]!.giveBack(`${prefixes[cap]}${ask.offset}`)
-      return { kind: 'refused', cap: refusedBy }
+      return refusedBy >= 0 ? { kind: 'refused', cap: refusedBy } : { kind: 'full', cap: fullBy }
     }
     const places = ask.caps.map(({ cap, units, member }, c) => {
       const same = held[c]
@@ -85,6 +101,7 @@ interface Ledger {
   readonly places: Places
   takes(timeMs: number, wanted: { readonly limit: bigint; readonly units: bigint; readonly member: string | undefined }): boolean
   /** After `takes`, at the same time. */
+  hasRoom(coordinates: string, wanted: Wanted): boolean
   grant(coordinates: string, wanted: Wanted): Place
   giveBack(coordinates: string): void
 }
@@ -93,9 +110,14 @@ interface Ledger {
 function openLedger(
   { lock, position, last, keepsPlaces }: StateWrite,
   { isShared, withinMs, expiresMs }: CapRequest,
-  given: { readonly before: Places; readonly asked: ReadonlyMap<bigint, Wanted>; readonly nowMs: number },
+  given: {
+    readonly before: Places
+    readonly asked: ReadonlyMap<bigint, Wanted>
+    readonly nowMs: number
+    readonly mostBytes: number
+  },
 ): Ledger {
-  const { asked, nowMs } = given
+  const { asked, nowMs, mostBytes } = given
   const prefix = coordinatePrefix(lock, isShared)
   const horizonMs = forgetBefore(expiresMs, asked, nowMs)
   const places = new Map<string, Place>()
@@ -112,6 +134,8 @@ function openLedger(
     if (place.timeMs > horizonMs) places.set(coordinates, place)
   }
 
+  let bytes = 0
+  if (mostBytes < Number.POSITIVE_INFINITY) for (const [coordinates, place] of places) bytes += bytesOf(coordinates, place)
   let used = 0n
   let lowestFree = 1n
   const numbers = new Set<bigint>()
@@ -125,17 +149,26 @@ function openLedger(
       seeWindow(timeMs)
       return used + units <= limit && !(member !== undefined && members.has(member))
     },
-    grant(coordinates, { timeMs, units, member }) {
-      const place = { number: lowestFree, timeMs, units, used: used + units, member }
+    hasRoom: (coordinates, wanted) =>
+      mostBytes === Number.POSITIVE_INFINITY || bytes + bytesOf(coordinates, next(wanted)) <= mostBytes,
+    grant(coordinates, wanted) {
+      const place = next(wanted)
       places.set(coordinates, place)
+      if (mostBytes < Number.POSITIVE_INFINITY) bytes += bytesOf(coordinates, place)
       // Its own time always lies within its own window.
       include(place)
       return place
     },
     giveBack(coordinates) {
+      const place = places.get(coordinates)
+      if (place !== undefined && mostBytes < Number.POSITIVE_INFINITY) bytes -= bytesOf(coordinates, place)
       places.delete(coordinates)
       latestOutsideMs = Number.POSITIVE_INFINITY
     },
+  }
+
+  function next({ timeMs, units, member }: Wanted): Place {
+    return { number: lowestFree, timeMs, units, used: used + units, member }
   }
 
   function seeWindow(timeMs: number): void {
@@ -160,6 +193,12 @@ function openLedger(
     if (member !== undefined) members.add(member)
     earliestInsideMs = Math.min(earliestInsideMs, timeMs)
   }
+}
+
+/** As a member of a JSON object: `"COORDINATES":["NUMBER",TIME,"UNITS","USED",MEMBER],`. */
+function bytesOf(coordinates: string, { number, timeMs, units, used, member }: Place): number {
+  const digits = `${number}${timeMs}${units}${used}`.length
+  return coordinates.length + digits + 16 + Buffer.byteLength(JSON.stringify(member ?? null))
 }
 
 /**

@@ -11,9 +11,11 @@ export function rehearsalOf(
   {
     places,
     nowMs,
+    mostBytes,
   }: {
     readonly places: (keys: readonly string[], deadline: Deadline) => Promise<readonly Places[]>
     readonly nowMs: () => number
+    readonly mostBytes?: number
   },
 ): CapRehearsal {
   const known = new Map<string, Places>()
@@ -49,6 +51,7 @@ export function rehearsalOf(
       write,
       write.caps.map(({ key }) => known.get(key)!),
       nowMs(),
+      mostBytes,
     )
     for (const [c, { key }] of write.caps.entries()) known.set(key, judged.places[c]!)
     return judged.answers

@@ -241,6 +241,8 @@ export type StateOutcome =
 export type StateAnswer =
   | { readonly kind: 'granted'; readonly places: readonly { readonly number: bigint; readonly used: bigint }[] }
   | { readonly kind: 'refused'; readonly cap: number }
+  /** There are places left, and the store has no room for another one in this cap. Nothing is granted. */
+  | { readonly kind: 'full'; readonly cap: number }
 
 /** What the function tells of its work. Names are `records`, `dropped.FILTER`, …: lib/connectors/metrics.ts lists them. */
 export interface MetricsPort {

@@ -478,8 +478,12 @@ export class StateAttempt {
           this.#columns.places[c]![i] = caps[c]!.place(number, used)
         }
       } else {
-        this.#columns.status[i] = Status.dropped
-        this.#columns.droppedBy[i] = caps[asked[answer.cap]!.c]!.name
+        const { name } = caps[asked[answer.cap]!.c]!
+        if (answer.kind === 'full') this.#fail(i, noRoom(name))
+        else {
+          this.#columns.status[i] = Status.dropped
+          this.#columns.droppedBy[i] = name
+        }
       }
     }
   }
@@ -550,6 +554,12 @@ interface AskedCap {
 function undone(key: string, { base, head, at }: StateItem, position: bigint): StateWrite['items'][number] {
   const value = at < position ? head : base
   return { key, base: value, head: value, at: -1n }
+
+/** Of a store that keeps all places of a key in one item (DynamoDB). */
+function noRoom(cap: string): Failure {
+  const cure =
+    'Give it a smaller limit, a shorter within, or a key that spreads them: bucket() over 16 buckets, and a sixteenth of the limit.'
+  return new Failure('too-large', `state ${cap}`, `cap "${cap}" has as many places under this key as the store takes. ${cure}`)
 }
 
 function without(items: ReadonlyMap<string, StateItem>, keys: readonly string[]): readonly (readonly [string, StateItem])[] {

@@ -63,7 +63,7 @@ export function attempt({
   }
 }
 
-/** One attempt; its answers as short texts: `1/1` is number and used of a place, `1/1 2/5` of two caps, `refused by 0`. */
+/** One attempt; its answers as short texts: `1/1` is number and used of a place, `1/1 2/5` of two caps, `refused by 0`, `full by 0`. */
 export async function answersTo(store: StatePort, one: Attempt): Promise<readonly string[] | string> {
   const [outcome] = await store.write([attempt(one)], deadline)
   return outcome!.kind === 'written'
@@ -74,8 +74,8 @@ export async function answersTo(store: StatePort, one: Attempt): Promise<readonl
 }
 
 export function textOf(answer: StateAnswer): string {
-  return answer.kind === 'refused'
-    ? `refused by ${answer.cap}`
+  return answer.kind !== 'granted'
+    ? `${answer.kind} by ${answer.cap}`
     : answer.places.map(({ number, used }) => `${number}/${used}`).join(' ')
 }
 
