@@ -554,6 +554,7 @@ interface AskedCap {
 function undone(key: string, { base, head, at }: StateItem, position: bigint): StateWrite['items'][number] {
   const value = at < position ? head : base
   return { key, base: value, head: value, at: -1n }
+}
 
 /** Of a store that keeps all places of a key in one item (DynamoDB). */
 function noRoom(cap: string): Failure {
