@@ -30,16 +30,21 @@ export function timeoutOf(deadline: Deadline, requests: readonly Pick<LookupRequ
   return Math.max(1, Math.floor(Math.min(longestMs, deadline.remainingMs())))
 }
 
+/** A store may be well, and slow for so many. */
+const tooLarge =
+  ' If it is large batches alone that fail: raise `timeout`, of the look-up or of `function`, or lower `batchSize` of the source.'
+
 export function unanswered(error: unknown, what: Unanswered): RetryableError {
   if (error instanceof RetryableError) return error
   const { store, scenario, keyCount, things = 'look-ups', address, timeoutMs, advice } = what
   const late = error instanceof TimeUp
   const id = late ? `${store}-timeout` : `${store}-unreachable`
   const code = what.reason ?? codeOf(error)
+  const tooMany = late && keyCount > 1 ? tooLarge : ''
   const why = late ? ` within ${Math.round(timeoutMs)} ms` : code === undefined ? '' : ` (${code})`
   return new RetryableError(
     id,
-    `[${id}] ${scenario}: ${keyCount} ${things} got no answer from ${address}${why}. Nothing was emitted, the batch comes again. ${advice}`,
+    `[${id}] ${scenario}: ${keyCount} ${things} got no answer from ${address}${why}. Nothing was emitted, the batch comes again. ${advice}${tooMany}`,
   )
 }
 

@@ -19,7 +19,7 @@ export const kafkaErrors = {
   'kafka-no-progress-topic': `Kafka has no topic "{topic}", which keeps the progress on clusters with the old group coordinator (before Kafka 4.0). ${nothingWritten} Make it once per cluster: npx sluice progress --init`,
   'kafka-unauthorized': `Kafka does not allow {api} of {subject} ({code}). ${nothingWritten} Give the function's role WriteData on its outputs and dead letters, ReadData on its source, DescribeGroup and AlterGroup on its group, DescribeTransactionalId and AlterTransactionalId on its transactional ids.`,
   'kafka-unsupported': `{detail}. ${nothingWritten} Upgrade the cluster.`,
-  'kafka-timeout': `Kafka did not finish {what} in {elapsedMs} ms; the last answer: {detail}. ${nothingWritten}`,
+  'kafka-timeout': `Kafka did not finish {what} in {elapsedMs} ms; the last answer: {detail}. ${nothingWritten} If it is large batches alone that fail: raise \`function: timeout\`, or lower \`batchSize\`.`,
   'kafka-unstable-progress': `The committed progress of {subject} is still unstable after {elapsedMs} ms, longer than an open transaction may last. ${nothingWritten} If it persists: Kafka 4.3.0 and 4.4.0 skip transaction markers while a partition has no leader (KAFKA-20734); ask the cluster's operators, and never abort the transaction by hand, since it may have been acknowledged.`,
   'kafka-commit-unknown': `Whether the transaction of {transactionalId} was committed is unknown: {detail}. The batch comes again, and skips itself if it was.`,
   'kafka-refused': `Kafka refused {api} of {subject}: {code}. {hint}The transaction was aborted, the batch comes again.`,
