@@ -25,7 +25,7 @@ const plain: CaseOptions = {
 const onKafka: CaseOptions = { ...plain, broker: 'kafka', store: 'redis' }
 const batches = [1, 7, 'all'] as const
 const withState = ['client-near-pos', 'promotion']
-const ofState = ['claim', 'read', 'write'].flatMap(call => faultPhases.map(phase => `state ${call} ${phase}`))
+const pointsOf = (...calls: readonly string[]) => calls.flatMap(call => faultPhases.map(phase => `state ${call} ${phase}`))
 
 describe.each([
   { name: 'telecom-campaign', expectedCount: 24 },
@@ -73,7 +73,8 @@ describe.each([
     )
     expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(['EndTxn before', 'EndTxn written', 'EndTxn answered']))
     // Between every two calls to the store as well, whose first is the claim before all others.
-    if (withState.includes(name)) expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
+    const ofState = withState.includes(name) ? pointsOf('claim', 'read', 'write') : []
+    expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
   }, 300_000)
 
   test('zombies with the same batch', async () => {
@@ -82,7 +83,9 @@ describe.each([
     expect([...outcome.strikes.keys()]).toEqual(
       expect.arrayContaining(['Produce written', 'TxnOffsetCommit written', 'EndTxn before']),
     )
-    if (withState.includes(name)) expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
+    // Who is warm makes no claim, and who is warm is chance.
+    const ofState = withState.includes(name) ? pointsOf('read', 'write') : []
+    expect([...outcome.strikes.keys()]).toEqual(expect.arrayContaining(ofState))
   }, 300_000)
 
   function run(options: CaseOptions): Promise<Outcome> {
