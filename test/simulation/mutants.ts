@@ -144,6 +144,10 @@ export const movesMutants = {
       ['if (itemProblem(items.get(item.key), item, tp))', 'if (itemProblem(items.get(item.key), item, tp) && tp === undefined)'],
     ],
   },
+  'what another partition wrote is judged by a position that is read after it': {
+    file: 'runtime/state/attempt.ts',
+    replace: [['if (open.length > 0) await others.readAgain(open.map(e => remember[e]!.lookup))', 'open = []']],
+  },
   'what another partition wrote is judged by a position that a warm container knows': {
     file: 'runtime/state/attempt.ts',
     replace: [
