@@ -5,6 +5,8 @@
 export interface StateScene {
   /** Lock first, then each item by its token, in calls of their own. */
   readonly cluster?: boolean
+  /** … and what the lock notes stands on pages, two sets in turn, each page written in a call of its own before the lock names its set. */
+  readonly pages?: boolean
   /** Both partitions use the same keys. */
   readonly keysMove?: boolean
   /** Each record also shows what stands under another key, which any partition may write. */
@@ -41,6 +43,10 @@ export interface StateMistake {
   readonly alarmsAtOnce?: boolean
   /** In a cluster: left over is what the claim finds as the partition's own, though an item may still be on its way. */
   readonly leftovers?: 'those that are there' | 'those of this partition'
+  /** Pages of the set that counts are written over; after the lock; whoever wrote them last. */
+  readonly pagesGoWrong?: 'in place' | 'after the lock' | 'without tokens'
+  /** What the lock notes is read in a call before the claim. */
+  readonly looksBeforeClaim?: boolean
   readonly takesUncommitted?: boolean
   readonly takesWithoutComparing?: boolean
   /** A leftover's offset is −1 each time. */
@@ -130,7 +136,16 @@ export interface Lock {
   keys: readonly number[]
   /** Highest offset of an attempt that asked the caps; −1: none. */
   capUntil: number
+  /** Where the keys stand on pages: those that count. */
+  set: 0 | 1
 }
+
+export interface Page {
+  readonly token: number
+  readonly keys: readonly number[]
+}
+
+export const pagesOfSet = [0, 1] as const
 
 export type Cap = 'all' | 'own'
 
@@ -158,6 +173,8 @@ export class World {
   readonly emitted: Output[][]
   readonly positions: number[]
   readonly locks: Lock[]
+  /** By owner, set and page. */
+  readonly pages: Page[][][]
   readonly epochs: number[]
   /** By function. */
   readonly items: Item[][]
@@ -175,7 +192,8 @@ export class World {
     this.outputs = each(() => [])
     this.emitted = each(() => [])
     this.positions = each(() => 0)
-    this.locks = each(() => ({ token: 0, last: -1, keys: [], capUntil: -1 }))
+    this.locks = each(() => ({ token: 0, last: -1, keys: [], capUntil: -1, set: 0 }))
+    this.pages = each(() => [0, 1].map(() => pagesOfSet.map(() => ({ token: 0, keys: [] }))))
     this.epochs = each(() => 0)
     this.items = each(() => Array.from({ length: keyCount * partitions.length }, () => nothing))
     this.capTokens = { all: each(() => 0), own: each(() => 0) }

@@ -9,6 +9,7 @@ const schedules = Number(process.env['MODEL_SCHEDULES'] ?? 300)
 test.each<readonly [string, StateScene]>([
   ['the algorithm: claim, fence, position; one script', {}],
   ['cluster: lock first, then items', { cluster: true }],
+  ['cluster: what the lock notes on pages', { cluster: true, pages: true }],
   ['keys that two partitions use', { keysMove: true }],
   ['keys that two partitions use, look-ups that answer the same', { keysMove: true, steadyAnswers: true }],
   ['keys that two partitions use, in a cluster', { keysMove: true, cluster: true }],
@@ -56,6 +57,14 @@ describe('claims and items', () =>
       { cluster: true, leftovers: 'those that are there' },
       'wrong previous value',
     ],
+    ['what the lock notes is read before the claim', { cluster: true, looksBeforeClaim: true }, 'wrong previous value'],
+    ...(['in place', 'after the lock', 'without tokens'] as const).map(
+      (how): Row => [
+        `pages of a lock are written ${how}`,
+        { cluster: true, pages: true, pagesGoWrong: how },
+        'wrong previous value',
+      ],
+    ),
   ]))
 
 describe('places', () =>

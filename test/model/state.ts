@@ -13,6 +13,7 @@ import {
   type Output,
   type Owner,
   type Place,
+  pagesOfSet,
   partitions,
   recordCount,
   type SourceRecord,
@@ -172,12 +173,17 @@ function* claim(world: World, owner: Owner, variant: StateVariant) {
   const lock = world.locks[owner.id]!
   const warm: Warm = { token: 0, epoch: 0, position: 0, leftover: [], lags: false }
   let seen: Lock = lock
+  let looked: Lock | undefined
+  if (variant.looksBeforeClaim) {
+    looked = { ...lock }
+    yield
+  }
   const steps = {
     claim: () => {
       lock.token++
       // On a single server the same script tells which are still this partition's.
       const keys = variant.cluster ? lock.keys : lock.keys.filter(key => world.items[owner.fn]![key]!.tp === owner.partition)
-      seen = { ...lock, keys }
+      seen = looked === undefined ? { ...lock, keys } : { ...looked, token: lock.token }
       if (variant.atLeastOnce) steps.position()
     },
     fence: () => {
@@ -192,6 +198,7 @@ function* claim(world: World, owner: Owner, variant: StateVariant) {
     if (withoutLock && step === 'claim') continue
     steps[step]()
     yield
+    if (step === 'claim' && variant.pages) seen = { ...seen, keys: yield* readPages(world, owner, seen) }
     if (step === 'claim' && variant.cluster) seen = { ...seen, keys: yield* markLate(world, owner, seen, variant) }
   }
   warm.token = seen.token
@@ -266,6 +273,10 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
   const lock = world.locks[owner.id]!
   const items = world.items[owner.fn]!
   const isLocked = !variant.withoutLock && variant.oneSlot === undefined
+  const notes = variant.cluster ? [...new Set([...changed.keys(), ...leftover])] : [...changed.keys()]
+  const set = variant.pages && variant.pagesGoWrong !== 'in place' && lock.set === 0 ? 1 : 0
+  const writePages = () => writeNotes(world, attempt, { set, notes }, variant)
+  if (variant.pages && variant.pagesGoWrong !== 'after the lock') yield* writePages()
   if (isLocked && lock.token !== token) throw new Failed('stale token')
   const isMoved = (key: number) => isOvertaken(items[key]!, read.get(key)!, owner, variant)
   const isTaken = (key: number) => !changed.has(key) && items[key]!.tp !== owner.partition
@@ -276,15 +287,43 @@ function* write(world: World, attempt: Attempt, variant: StateVariant) {
   const ahead = lock.capUntil > last && areKept ? lock.capUntil : -1
   // In a cluster the items follow later, perhaps never: what is left over stays noted until they do.
   lock.capUntil = variant.cluster ? Math.max(lock.capUntil, asked) : Math.max(asked, ahead)
-  lock.keys = variant.cluster ? [...new Set([...changed.keys(), ...leftover])] : [...changed.keys()]
+  if (!variant.pages) lock.keys = notes
+  lock.set = set
   lock.last = last
   if (variant.cluster) yield
+  if (variant.pages && variant.pagesGoWrong === 'after the lock') yield* writePages()
   yield* writeItems(world, attempt, variant)
   const all = asksCap ? askOne(world, attempt, 'all', variant) : noPlaces.all
   if (variant.cluster) yield
   const own = asksCap ? askOne(world, attempt, 'own', variant) : noPlaces.own
   yield
   return { all, own }
+}
+
+function* readPages(world: World, { id }: Owner, { set }: Lock) {
+  const keys: number[] = []
+  for (const page of pagesOfSet) {
+    keys.push(...world.pages[id]![set]![page]!.keys)
+    yield
+  }
+  return keys
+}
+
+/** A page is refused to whoever is older than its writer. */
+function* writeNotes(
+  world: World,
+  { owner, token }: Attempt,
+  { set, notes }: { readonly set: 0 | 1; readonly notes: readonly number[] },
+  { pagesGoWrong }: StateVariant,
+) {
+  const pages = world.pages[owner.id]![set]!
+  for (const page of pagesOfSet) {
+    if (pages[page]!.token > token && pagesGoWrong !== 'without tokens') throw new Failed('stale token')
+    // As many as fit: a key may have stood on another page before.
+    const half = Math.ceil(notes.length / 2)
+    pages[page] = { token, keys: page === 0 ? notes.slice(0, half) : notes.slice(half) }
+    yield
+  }
 }
 
 /** Instead of step 5, where the attempt may not do it: what earlier ones touched is free again. */
