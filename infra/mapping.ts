@@ -1,6 +1,7 @@
 // One event source mapping per scenario: the settings, with AWS's and our defaults, and the CloudFormation made from them. The local mapping
 // runs on the same settings. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
 import type { EsmSettings } from '../lib/emulator/settings.ts'
+import { groupOf } from '../lib/plan/identity.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 
 /** What a function gets where its scenario says nothing. A batch with look-ups takes tens of milliseconds; the rest is for outages. */
@@ -9,7 +10,8 @@ export const functionDefaults = { memorySize: 1024, timeout: 60 } as const
 /** Lambda allows 15 minutes, a Kafka mapping 14. */
 const longestTimeoutSeconds = 840
 
-export function esmSettingsOf(scenario: Scenario): EsmSettings {
+/** `namespace`: of the deployment, if it has one. */
+export function esmSettingsOf(scenario: Scenario, namespace?: string): EsmSettings {
   const { topic } = scenario.source
   const settings = scenario.source.settings as MappingSettings
   const { memorySize, timeout } = { ...functionDefaults, ...scenario.functionSettings } as {
@@ -19,7 +21,7 @@ export function esmSettingsOf(scenario: Scenario): EsmSettings {
   const { provisionedPollerConfig } = settings
   return {
     topic,
-    consumerGroupId: settings.consumerGroupId ?? `sluice.${scenario.name}.${scenario.generation}.trigger/${topic}`,
+    consumerGroupId: settings.consumerGroupId ?? `${progressGroupOf(scenario, namespace)}.trigger/${topic}`,
     batchSize: settings.batchSize ?? 100,
     maximumBatchingWindowInSeconds: settings.maximumBatchingWindow,
     // LATEST loses the records of the minutes that it takes to create a mapping.
@@ -36,6 +38,11 @@ export function esmSettingsOf(scenario: Scenario): EsmSettings {
     functionTimeoutSeconds: typeof timeout === 'number' ? timeout : functionDefaults.timeout,
     functionMemoryMb: typeof memorySize === 'number' ? memorySize : functionDefaults.memorySize,
   }
+}
+
+/** Where the function keeps its own progress. */
+function progressGroupOf({ name, generation }: Scenario, namespace: string | undefined): string {
+  return groupOf({ ...(namespace !== undefined && { namespace }), scenario: name, generation })
 }
 
 /**
@@ -65,7 +72,7 @@ interface MappingSettings {
  * What AWS would refuse, or what would lose data, told before a deploy and not minutes into it (event-source-mapping.md, section 6). What one
  * file alone shows the reader has refused with its place. Sentences; none: all is well.
  */
-export function mappingProblems(scenario: Scenario, settings: EsmSettings, nowMs: number): readonly string[] {
+export function mappingProblems(settings: EsmSettings, nowMs: number): readonly string[] {
   const { functionTimeoutSeconds, consumerGroupId, startingPositionTimestamp, filterPatterns = [] } = settings
   const problems: string[] = []
   if (functionTimeoutSeconds > longestTimeoutSeconds) {
@@ -76,12 +83,6 @@ export function mappingProblems(scenario: Scenario, settings: EsmSettings, nowMs
   if (consumerGroupId.length > 200) {
     problems.push(
       `the mapping's consumer group "${consumerGroupId}" is longer than 200 characters; set "consumerGroupId" under "source"`,
-    )
-  }
-  const progressGroup = `sluice.${scenario.name}.${scenario.generation}`
-  if (consumerGroupId === progressGroup) {
-    problems.push(
-      `"consumerGroupId" is "${progressGroup}", where the function keeps its own progress, which the mapping would overwrite; choose another, or remove the line`,
     )
   }
   if (startingPositionTimestamp !== undefined && startingPositionTimestamp * 1000 > nowMs) {
@@ -104,6 +105,26 @@ export function sharedGroups(settings: ReadonlyMap<string, EsmSettings>): readon
       ([group, names]) =>
         `${names.join(' and ')} have one consumer group, "${group}", which must be unique among mappings: change "consumerGroupId"`,
     )
+}
+
+/**
+ * A mapping's group must not be one in which a function keeps its progress, its own or another's: each would overwrite the other's. Clusters
+ * with the classic coordinator have a group per partition, `…/0` (event-source-mapping.md 4.6). Sentences.
+ */
+export function progressGroupProblems(
+  mappings: ReadonlyMap<string, { readonly scenario: Scenario; readonly settings: EsmSettings }>,
+  namespace?: string,
+): readonly string[] {
+  const owners = new Map([...mappings].map(([file, { scenario }]) => [progressGroupOf(scenario, namespace), file]))
+  return [...mappings].flatMap(([file, { settings }]) => {
+    const { consumerGroupId } = settings
+    const owner = owners.get(consumerGroupId.replace(/\/.*$/s, ''))
+    if (owner === undefined) return []
+    const whose = owner === file ? 'its own progress' : `the progress of ${owner}`
+    return [
+      `${file}: "consumerGroupId" is "${consumerGroupId}", where the function keeps ${whose}, which the mapping would overwrite: choose another, or remove the line`,
+    ]
+  })
 }
 
 /** Mappings of one poller group share units, within AWS' bounds. Sentences. */

@@ -2,6 +2,7 @@
 // function's role, too. docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html
 import { defaultProgressTopic } from '../lib/connectors/kafka/producer.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
+import { groupOf } from '../lib/plan/identity.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 
 export interface Statement {
@@ -16,6 +17,7 @@ export interface PermissionOptions {
   readonly cluster: unknown
   readonly settings: EsmSettings
   readonly deadLetterTopic: string
+  readonly namespace?: string | undefined
   readonly logGroupName: string
   /** ARNs of the secret for the login at Kafka, and of the key that encrypts it. */
   readonly secret?: unknown
@@ -29,11 +31,11 @@ export interface PermissionOptions {
 }
 
 export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
-  const { cluster, settings, deadLetterTopic, logGroupName, secret, secretKey, authority, stateTable, tracing } = options
+  const { cluster, logGroupName, secret, secretKey, authority, stateTable, tracing } = options
   const secrets = [secret, authority].filter(arn => arn !== undefined)
   const tables = lookupTables(scenario)
   return [
-    ...(cluster === undefined ? [] : kafkaStatements(scenario, cluster, settings, deadLetterTopic)),
+    ...(cluster === undefined ? [] : kafkaStatements(scenario, cluster, options)),
     ...(tables.length === 0 ? [] : [allow('Items', ['dynamodb:BatchGetItem'], tables.map(tableArn))]),
     ...(stateTable === undefined ? [] : [allow('State', stateActions, [tableArn(stateTable)])]),
     // For mapping and function alike.
@@ -68,12 +70,12 @@ const stateActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Put
 function kafkaStatements(
   scenario: Scenario,
   cluster: unknown,
-  { topic, consumerGroupId }: EsmSettings,
-  deadLetterTopic: string,
+  { settings: { topic, consumerGroupId }, deadLetterTopic, namespace }: PermissionOptions,
 ): readonly Statement[] {
   // At least once has neither transactions nor progress of its own: the mapping's alone counts.
   const keepsProgress = scenario.delivery !== 'at-least-once'
-  const identity = `sluice.${scenario.name}.${scenario.generation}`
+  const { name, generation } = scenario
+  const identity = groupOf({ ...(namespace !== undefined && { namespace }), scenario: name, generation })
   const topics = [...new Set([...outputTopics(scenario), deadLetterTopic])]
   const arns = (kind: ResourceKind, names: readonly string[]) => names.map(name => arnOf(cluster, kind, name))
   return [

@@ -10,6 +10,7 @@ import type { Bundle } from '../lib/compiler/bundle.ts'
 import { type KeyValueScheme, keyValueSchemeOf, type StateScheme, stateTableOf } from '../lib/compiler/key-value.ts'
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
+import { deadLetterTopicOf as ownDeadLetterTopicOf } from '../lib/plan/identity.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 import {
   accessProblems,
@@ -30,11 +31,12 @@ import {
   mappingResource,
   mappingWarnings,
   pollerGroupProblems,
+  progressGroupProblems,
   sharedGroups,
   tellsPartitionsApart,
 } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
-import { statementsOf } from './permissions.ts'
+import { outputTopics, statementsOf } from './permissions.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
 import { type SluiceSettings, settingsSchema } from './settings.ts'
 import {
@@ -116,6 +118,8 @@ export default class SluicePlugin {
   readonly #options: { readonly function?: string }
   readonly #utilities: Utilities
   readonly #scenarios: readonly ScenarioFile[]
+  /** Scenarios whose functions stand in a VPC. */
+  readonly #inVpc = new Set<string>()
 
   constructor(serverless: Serverless, options: { readonly function?: string }, utilities: Utilities) {
     this.#serverless = serverless
@@ -191,6 +195,7 @@ export default class SluicePlugin {
         ...(needsRedis(scenario, settings) && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
         ...(hasState(scenario) && settings.state !== undefined && { SLUICE_STATE: settings.state }),
         SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
+        ...(settings.namespace && { SLUICE_NAMESPACE: settings.namespace }),
         ...(tellsPartitionsApart(scenario) && { SLUICE_PARTIAL_RESPONSE: 'on' }),
         ...tellingEnvironment(settings),
         ...lambda.environment,
@@ -209,6 +214,7 @@ export default class SluicePlugin {
 
   async #buildAll(): Promise<void> {
     this.#refuseStores()
+    this.#findNetworks()
     const built = await Promise.all(
       this.#scenarios.map(async scenarioFile => ({ scenarioFile, bundle: await this.#build(scenarioFile) })),
     )
@@ -217,6 +223,14 @@ export default class SluicePlugin {
       const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenarioFile.scenario.name))
       const cost = await this.#costOf(scenarioFile.scenario.name, bundle)
       this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${[report, ...cost].join('; ')}`)
+    }
+  }
+
+  /** Before Serverless compiles the functions: it sets an empty `vpc` then, where there was none. */
+  #findNetworks(): void {
+    for (const { scenario } of this.#scenarios) {
+      const { vpc = this.#serverless.service.provider.vpc } = this.#serverless.service.getFunction(scenario.name)
+      if (vpc) this.#inVpc.add(scenario.name)
     }
   }
 
@@ -324,14 +338,32 @@ export default class SluicePlugin {
         'SLUICE_SETTINGS',
       )
     }
-    const mappings = new Map(this.#scenarios.map(({ file, scenario }) => [file, esmSettingsOf(scenario)]))
-    const shared = [...sharedGroups(mappings), ...pollerGroupProblems([...mappings.values()])]
+    const namespace = namespaceOf(settings)
+    const mappings = new Map(
+      this.#scenarios.map(({ file, scenario }) => [file, { scenario, settings: esmSettingsOf(scenario, namespace) }]),
+    )
+    const groups = new Map([...mappings].map(([file, mapping]) => [file, mapping.settings]))
+    const shared = [
+      ...sharedGroups(groups),
+      ...pollerGroupProblems([...groups.values()]),
+      ...progressGroupProblems(mappings, namespace),
+    ]
     if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
+    this.#warnOfStages(settings)
     for (const warning of settings === undefined ? [] : accessWarnings(settings)) this.#utilities.log.warning(`${warning}.`)
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
     if (settings !== undefined) Object.assign(Resources, this.#stateTable(settings), this.#observability(settings))
     const problems = templateProblems({ Resources })
     if (problems.length > 0) throw this.#error(problems.join('\n'), 'SLUICE_TEMPLATE')
+  }
+
+  /** The default stage was there first; who adds another reads this in time. */
+  #warnOfStages(settings: SluiceSettings | undefined): void {
+    const stage = this.#serverless.getProvider('aws').getStage()
+    if (settings === undefined || settings.namespace !== undefined || stage === 'dev') return
+    this.#utilities.log.warning(
+      `"sluice" has no "namespace". Where another stage or service runs these scenarios on the same cluster, each skips the other's records as its own: set "namespace: \${sls:stage}" (a running deployment starts anew under it, as with a new generation), or "namespace: false" if the cluster is this stage's alone.`,
+    )
   }
 
   #stateTable({ state, createStateTable }: SluiceSettings): Readonly<Record<string, object>> {
@@ -395,12 +427,18 @@ export default class SluicePlugin {
   #resourcesOf({ file, scenario }: ScenarioFile, settings: SluiceSettings): Readonly<Record<string, object>> {
     const naming = this.#naming
     const lambda = this.#serverless.service.getFunction(scenario.name)
-    this.#refuseWhatCannotRun(functionProblems(storesOf(scenario).includes('redis'), lambda, settings), file)
+    this.#refuseWhatCannotRun(
+      [
+        ...functionProblems(storesOf(scenario).includes('redis'), lambda, settings),
+        ...deadLetterProblems(scenario, deadLetterTopicOf(scenario.name, settings)),
+      ],
+      file,
+    )
     const mapping = this.#mappingOf(scenario, settings)
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
-    this.#refuseWhatCannotRun(mappingProblems(scenario, settled, Date.now()), file)
-    const inVpc = lambda.vpc !== undefined || this.#serverless.service.provider.vpc !== undefined
+    this.#refuseWhatCannotRun(mappingProblems(settled, Date.now()), file)
+    const inVpc = this.#inVpc.has(scenario.name)
     const looksUp = storesOf(scenario).includes('redis')
     for (const warning of [...mappingWarnings(settled), ...networkWarnings(settings, { inVpc, looksUp })]) {
       this.#utilities.log.warning(`${file}: ${warning}.`)
@@ -413,6 +451,7 @@ export default class SluicePlugin {
       cluster: isSelfManaged ? undefined : settings.cluster,
       settings: mapping,
       deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
+      namespace: namespaceOf(settings),
       logGroupName: naming.getLogGroupName(lambda.name),
       secret: settings.kafka?.secret,
       secretKey: settings.kafka?.secretKey,
@@ -440,7 +479,7 @@ export default class SluicePlugin {
   }
 
   #mappingOf(scenario: Scenario, settings: SluiceSettings): EsmSettings {
-    const mapping = esmSettingsOf(scenario)
+    const mapping = esmSettingsOf(scenario, namespaceOf(settings))
     if (settings.filterPatterns !== 'derived' || mapping.filterPatterns?.length) return mapping
     const filterPatterns = derivedPatterns(scenario)
     const told =
@@ -524,6 +563,17 @@ function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: Sl
   return problems
 }
 
+function deadLetterProblems(scenario: Scenario, topic: string): readonly string[] {
+  const cure = 'set another "deadLetterTopic" under "sluice"'
+  if (topic === scenario.source.topic)
+    return [
+      `its dead letters would go to "${topic}", which it reads: each would be read again and set aside again, for ever; ${cure}`,
+    ]
+  if (outputTopics(scenario).includes(topic))
+    return [`its dead letters would go to "${topic}", where a sink writes: who reads that would take them for outputs; ${cure}`]
+  return []
+}
+
 /** What the function tells beside its metrics. */
 function tellingEnvironment({ logs = {}, tracing }: SluiceSettings): Readonly<Record<string, unknown>> {
   return {
@@ -559,7 +609,12 @@ function policyProblems(statements: readonly unknown[]): readonly string[] {
 }
 
 function deadLetterTopicOf(name: string, settings: SluiceSettings): string {
-  return settings.deadLetterTopic ?? `sluice.${name}.dead-letters`
+  const namespace = namespaceOf(settings)
+  return settings.deadLetterTopic ?? ownDeadLetterTopicOf({ ...(namespace !== undefined && { namespace }), scenario: name })
+}
+
+function namespaceOf(settings: SluiceSettings | undefined): string | undefined {
+  return settings?.namespace || undefined
 }
 
 function artifactOf(name: string): string {

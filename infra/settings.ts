@@ -3,6 +3,7 @@
 import { type KeyValueScheme, keyValueClients } from '../lib/compiler/key-value.ts'
 import { type Compression, compressions } from '../lib/connectors/kafka/records.ts'
 import { type SecurityMode, securityModes } from '../lib/connectors/kafka/security.ts'
+import { namespacePattern } from '../lib/plan/identity.ts'
 
 /** How function and mapping get in at the brokers (access.ts, lib/connectors/kafka/README.md). */
 export interface KafkaAccess {
@@ -20,6 +21,11 @@ export interface SluiceSettings {
   readonly kafka?: KafkaAccess
   /** ARN of the MSK cluster, provisioned or serverless: a text or an intrinsic (Ref, Fn::ImportValue, …). Or `self-managed`. */
   readonly cluster: unknown
+  /**
+   * Stands in every name that the functions have in Kafka and in the store of state (lib/plan/identity.ts). Stages and services that share a
+   * cluster need one each. `false`: no other deployment of these scenarios is on the cluster.
+   */
+  readonly namespace?: false | string
   readonly bootstrapServers: unknown
   /** `3.9`, `4.1`: versions differ in what they need. */
   readonly kafkaVersion?: string
@@ -56,6 +62,7 @@ export const settingsSchema = {
   type: 'object',
   properties: {
     cluster: intrinsicOr({ pattern: '^(arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[^/]+/[^/]+|self-managed)$' }),
+    namespace: { anyOf: [{ const: false }, { type: 'string', pattern: namespacePattern.source }] },
     bootstrapServers: intrinsicOr({ pattern: '^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$' }),
     kafkaVersion: { type: 'string', pattern: '^[0-9]+\\.[0-9]+' },
     redisScheme: { enum: Object.keys(keyValueClients) },

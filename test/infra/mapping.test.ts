@@ -6,6 +6,7 @@ import {
   mappingResource,
   mappingWarnings,
   pollerGroupProblems,
+  progressGroupProblems,
   sharedGroups,
 } from '../../infra/mapping.ts'
 import { arnOf, outputTopics, statementsOf } from '../../infra/permissions.ts'
@@ -113,14 +114,6 @@ test.each<[string, object, object, readonly string[]]>([
     { timeout: 900 },
     ["the function's timeout is 900 s, and Kafka's event source mapping takes 840 s at most"],
   ],
-  [
-    'the group of our own progress',
-    { consumerGroupId: 'sluice.offers.2' },
-    {},
-    [
-      '"consumerGroupId" is "sluice.offers.2", where the function keeps its own progress, which the mapping would overwrite; choose another, or remove the line',
-    ],
-  ],
   ['a start in the past', { startingPosition: 'AT_TIMESTAMP', startingPositionTimestamp: now / 1000 - 1 }, {}, []],
   [
     'a start in the future',
@@ -136,7 +129,7 @@ test.each<[string, object, object, readonly string[]]>([
   ],
 ])('%s', (_, source, functionSettings, problems) => {
   const offers = scenario(source, functionSettings)
-  expect(mappingProblems(offers, esmSettingsOf(offers), now)).toEqual(problems)
+  expect(mappingProblems(esmSettingsOf(offers), now)).toEqual(problems)
 })
 
 test.each<[string, object, readonly string[]]>([
@@ -176,6 +169,47 @@ test.each<[string, object, readonly string[]]>([
   ],
 ])('%s: what surprises is told', (_, source, warnings) => {
   expect(mappingWarnings(esmSettingsOf(scenario(source)))).toEqual(warnings)
+})
+
+test.each<[string, string, string | undefined, readonly string[]]>([
+  ['its own', 'mine', undefined, []],
+  ['of its own progress', 'sluice.offers.2', undefined, ['its own progress']],
+  ['of its own progress of one partition', 'sluice.offers.2/0', undefined, ['its own progress']],
+  ["of another's progress", 'sluice.visits.2', undefined, ['the progress of functions/visits.yml']],
+  ["of another's progress of one partition", 'sluice.visits.2/0', undefined, ['the progress of functions/visits.yml']],
+  ['of its own progress in a namespace', 'sluice.prod.offers.2', 'prod', ['its own progress']],
+  ['of progress in no namespace, which it does not have', 'sluice.offers.2', 'prod', []],
+])('a consumer group %s', (_, consumerGroupId, namespace, whose) => {
+  const offers = scenario({ consumerGroupId })
+  const visits = { ...scenario(), name: 'visits' }
+  const mappings = new Map([
+    ['functions/offers.yml', { scenario: offers, settings: esmSettingsOf(offers, namespace) }],
+    ['functions/visits.yml', { scenario: visits, settings: esmSettingsOf(visits, namespace) }],
+  ])
+  expect(progressGroupProblems(mappings, namespace)).toEqual(
+    whose.map(
+      one =>
+        `functions/offers.yml: "consumerGroupId" is "${consumerGroupId}", where the function keeps ${one}, which the mapping would overwrite: choose another, or remove the line`,
+    ),
+  )
+})
+
+test("a deployment's namespace stands in the mapping's group, and in all that the role may touch for its progress", () => {
+  const offers = scenario()
+  const settings = esmSettingsOf(offers, 'prod')
+  expect(settings.consumerGroupId).toBe(`sluice.prod.offers.2.trigger/${settings.topic}`)
+  const named = JSON.stringify(
+    statementsOf(offers, {
+      cluster: 'arn:aws:kafka:eu-central-1:1:cluster/c/u',
+      settings,
+      deadLetterTopic: 'd',
+      logGroupName: 'l',
+      namespace: 'prod',
+    }),
+  )
+  expect(named).toContain(':group/c/u/sluice.prod.offers.2"')
+  expect(named).toContain(':transactional-id/c/u/sluice.prod.offers.2/*"')
+  expect(named).not.toContain('sluice.offers.2')
 })
 
 test('two scenarios with one consumer group are refused', () => {

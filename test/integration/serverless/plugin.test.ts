@@ -242,6 +242,78 @@ params:
   expect(nested.Resources['TelecomDashcampaignAlarmLag']!.Properties['Threshold']).toBe(500)
 })
 
+test('two stages on one cluster have names of their own where the namespace says so, and are told where it does not', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+  const packaged = async (stage: string) => {
+    const { code, output } = await service.serverless(['package', '--stage', stage])
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    return output
+  }
+  expect(await packaged('dev')).not.toContain('namespace')
+  expect(await packaged('prod')).toContain('set "namespace: ${sls:stage}"')
+  writeFileSync(file, text.replace('sluice:\n', 'sluice:\n  namespace: false\n'))
+  expect(await packaged('prod')).not.toContain('namespace')
+
+  writeFileSync(file, text.replace('sluice:\n', 'sluice:\n  namespace: ${sls:stage}\n'))
+  expect(await packaged('prod')).not.toContain('skips')
+  const resources = service.resources()
+  const mapping = Object.values(resources).find(
+    ({ Type, Properties }) => Type === 'AWS::Lambda::EventSourceMapping' && JSON.stringify(Properties).includes('cdrs'),
+  )!
+  expect(mapping.Properties['AmazonManagedKafkaEventSourceConfig']).toEqual({
+    ConsumerGroupId: 'sluice.prod.telecom-campaign.1.trigger/cdrs',
+  })
+  expect(resources['TelecomDashcampaignLambdaFunction']!.Properties['Environment']).toMatchObject({
+    Variables: { SLUICE_NAMESPACE: 'prod', SLUICE_DEAD_LETTER_TOPIC: 'sluice.prod.telecom-campaign.dead-letters' },
+  })
+  const role = JSON.stringify(resources['TelecomDashcampaignRole'])
+  expect(role).toContain('/sluice.prod.telecom-campaign.1/*"')
+  expect(role).toContain('/sluice.prod.telecom-campaign.dead-letters"')
+  expect(role).not.toContain('sluice.telecom-campaign')
+})
+
+test.each([
+  ['the topic that it reads', 'cdrs', 'which it reads: each would be read again and set aside again, for ever'],
+  ['the topic of a sink', 'marketing-messages', 'where a sink writes'],
+])('dead letters in %s are refused', async (_, topic, why) => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('sluice:\n', `sluice:\n  deadLetterTopic: ${topic}\n`))
+  const { code, output } = await service.serverless(['package'])
+  expect([code, output]).toEqual([
+    1,
+    expect.stringContaining(`functions/telecom-campaign.yml: its dead letters would go to "${topic}", ${why}`),
+  ])
+})
+
+test('a function in no VPC is told where the brokers are in one; Upstash without a VPC is fine', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const inVpc = readFileSync(file, 'utf8').replace(/redis: .*/, "redis: 'upstash+https://:token@eu1.upstash.io'")
+  const outside = inVpc.replace(/^ {2}vpc:\n(?: {4}.*\n)+/m, '')
+  expect(outside).not.toContain('subnetIds')
+  const packaged = async (text: string) => {
+    writeFileSync(file, text)
+    const { code, output } = await service.serverless(['package'])
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    return output
+  }
+  const noPath = 'It is in no VPC and will hardly reach brokers or store'
+  const gateway = 'a function in a VPC reaches it only by a NAT gateway'
+  const told = await packaged(inVpc)
+  expect(told).toContain(gateway)
+  expect(told).not.toContain(noPath)
+  const outsideTold = await packaged(outside)
+  expect(outsideTold).toContain(noPath)
+  expect(outsideTold).not.toContain(gateway)
+  // Serverless' own place for it counts as well.
+  expect(
+    await packaged(outside.replace('provider:\n', 'provider:\n  vpc: { securityGroupIds: [sg-1], subnetIds: [subnet-1] }\n')),
+  ).not.toContain(noPath)
+})
+
 test('a self-managed cluster, a login, one log line in 100 and tracing arrive in the template', async () => {
   const service = newService()
   const file = service.path('serverless.yml')
