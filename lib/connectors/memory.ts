@@ -27,7 +27,7 @@ export interface MemoryStore extends LookupPort {
   readonly calls: readonly (readonly LookupRequest[])[]
 }
 
-/** Answers as Redis would, WRONGTYPE included. `failing` keys give no answer: a request alone, all other kinds with their whole pipeline. */
+/** Answers as Redis would, WRONGTYPE included. `failing` keys give no answer: a request or an item alone, other kinds with their whole pipeline. */
 export function memoryStore(content: StoreContent, failing: ReadonlySet<string> = new Set()): MemoryStore {
   const entries = new Map(Object.entries(content))
   const calls: (readonly LookupRequest[])[] = []
@@ -39,10 +39,11 @@ export function memoryStore(content: StoreContent, failing: ReadonlySet<string> 
   }
 
   function answer({ command }: LookupRequest, key: string, member: string | undefined): LookupAnswer | Unanswered {
-    if (failing.has(key)) {
-      const id = command.kind === 'request' ? 'http-unreachable' : 'redis-unreachable'
+    if (failing.has(key) || (command.kind === 'item' && failing.has(`${command.table} ${key}`))) {
+      const store = command.kind === 'request' ? 'http' : command.kind === 'item' ? 'dynamodb' : 'redis'
+      const id = `${store}-unreachable`
       const error = new RetryableError(id, `[${id}] the embedded store was told not to answer for "${key}"`)
-      if (command.kind === 'request') return new Unanswered(error)
+      if (store !== 'redis') return new Unanswered(error)
       throw error
     }
     // Items of several tables may have equal keys: a file of samples writes the table before the key.

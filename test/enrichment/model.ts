@@ -10,8 +10,13 @@ export interface Model {
 }
 
 export interface EnricherModel {
-  /** `hash`: Redis; `request`: HTTP; `table`: a CSV file; `each`: a hash of Redis for each item of the event. */
-  readonly kind: 'hash' | 'request' | 'table' | 'each'
+  /**
+   * `hash`, `json`, `text`, `set`: Redis; `request`: HTTP; `item`: DynamoDB; `table`: a CSV file; `each`: a hash of Redis for each item of the
+   * event. Texts and sets have no `ref`; a set is never missing, and `n` is 1 where it has the member.
+   */
+  readonly kind: 'hash' | 'json' | 'text' | 'set' | 'request' | 'item' | 'table' | 'each'
+  /** Whose keys it asks for: its own (its index), or those of an earlier one, so that look-ups are equal now and then. */
+  readonly place: number
   /** Undefined: the key is the event's id; else the `ref` that this earlier one found. */
   readonly parent: number | undefined
   readonly onMissing: 'empty' | 'drop' | 'deadLetter'
@@ -63,21 +68,28 @@ export function randomFrom(seed: number): Random {
   }
 }
 
+export const redisKinds = ['hash', 'json', 'text', 'set', 'each'] as const
+const isOfRedis = ({ kind }: EnricherModel) => (redisKinds as readonly string[]).includes(kind)
+/** What one asks for under a key, another may ask for, too. */
+const contentOf = (kind: EnricherModel['kind']) => (kind === 'each' ? 'hash' : kind)
+
 /** `kinds`: those of the look-ups, the more often the more likely. */
 export function randomModel(
   random: Random,
-  kinds: readonly EnricherModel['kind'][] = ['hash', 'hash', 'hash', 'request', 'request', 'table', 'each'],
+  kinds: readonly EnricherModel['kind'][] = [...redisKinds, 'hash', 'request', 'request', 'item', 'item', 'table'],
 ): Model {
   const pick = <T>(choices: readonly T[]): T => choices[random(choices.length)]!
   const enrichers: EnricherModel[] = []
   const count = 1 + random(5)
   for (let e = 0; e < count; e++) {
     const kind = pick(kinds)
-    const parents = enrichers.flatMap((one, index) => (one.kind === 'each' ? [] : [index]))
+    const parents = enrichers.flatMap((one, index) => (['each', 'text', 'set'].includes(one.kind) ? [] : [index]))
+    const alike = enrichers.flatMap(one => (kind !== 'table' && contentOf(one.kind) === contentOf(kind) ? [one.place] : []))
     enrichers.push({
       kind,
+      place: alike.length > 0 && random(2) === 0 ? pick(alike) : e,
       parent: kind === 'each' || parents.length === 0 || random(2) === 0 ? undefined : pick(parents),
-      onMissing: pick(['empty', 'empty', 'drop', 'deadLetter']),
+      onMissing: kind === 'set' ? 'empty' : pick(['empty', 'empty', 'drop', 'deadLetter']),
       onError: pick(['retry', 'retry', 'missing', 'deadLetter']),
       isCached: kind !== 'table' && random(3) === 0,
     })
@@ -151,15 +163,18 @@ export function scenarioFiles(model: Model, content: StoreContent): ScenarioFile
     }
     const { kind, onMissing } = enrichers[index]!
     if (kind === 'each') return `size(e${index}.filter(x, x.n >= 2))`
+    if (kind === 'set') return `size([e${index}].filter(x, x))`
+    if (kind === 'text') return onMissing === 'empty' ? `e${index}.?value.orValue(0)` : `e${index}.value`
     return kind === 'table' && onMissing === 'empty' ? `e${index}.?n.orValue(0)` : `e${index}.n`
   }
   const source = ({ a, atLeast, other }: Condition) =>
     `${number(a)} >= ${atLeast}${other ? ` ${other.join} ${number(other.b)} < ${other.below}` : ''}`
   const entries = ({ of, index }: Reading): readonly string[] => {
-    if (of === 'enricher')
-      return enrichers[index]!.kind === 'each'
-        ? [`all: e${index}.map(x, x.n)`]
-        : [`n: ${number({ of, index })}`, `ref: e${index}.?ref`]
+    if (of === 'enricher') {
+      const { kind } = enrichers[index]!
+      if (kind === 'each') return [`all: e${index}.map(x, x.n)`]
+      return [`n: ${number({ of, index })}`, ...(kind === 'text' || kind === 'set' ? [] : [`ref: e${index}.?ref`])]
+    }
     return decisions[index]!.hitPolicy === 'collect' ? [`all: d${index}.map(x, x.score)`] : [`score: d${index}.?score`]
   }
   const tables: Record<string, string> = {}
@@ -167,15 +182,19 @@ export function scenarioFiles(model: Model, content: StoreContent): ScenarioFile
     'scenario: random',
     'source: { topic: events, event: { id: string, items: [{ id: string }] } }',
     'enrich:',
-    ...enrichers.map(({ kind, parent, onMissing, onError, isCached }, e) => {
+    ...enrichers.map(({ kind, place, parent, onMissing, onError, isCached }, e) => {
       const hole = parent === undefined ? '{event.id}' : `{e${parent}.?ref}`
       const fields = 'fields: { n: int = 0, ref?: string }'
       const faults = `onError: ${onError}${isCached ? ', cache: 5m' : ''}`
       const missing = `onMissing: ${onMissing}`
-      if (kind === 'hash') return `  e${e}: { redis: "hash e${e}:${hole}", ${fields}, ${missing}, ${faults} }`
+      if (kind === 'hash' || kind === 'json')
+        return `  e${e}: { redis: "${kind} e${place}:${hole}", ${fields}, ${missing}, ${faults} }`
+      if (kind === 'text') return `  e${e}: { redis: "string e${place}:${hole}", value: int, ${missing}, ${faults} }`
+      if (kind === 'set') return `  e${e}: { redis: "set e${place}:${hole} has x", ${faults} }`
       if (kind === 'each')
-        return `  e${e}: { forEach: item in event.items, redis: "hash e${e}:{item.id}", ${fields}, ${missing}, ${faults} }`
-      if (kind === 'request') return `  e${e}: { http: "GET ${requestBase(e)}${hole}", ${fields}, ${missing}, ${faults} }`
+        return `  e${e}: { forEach: item in event.items, redis: "hash e${place}:{item.id}", ${fields}, ${missing}, ${faults} }`
+      if (kind === 'request') return `  e${e}: { http: "GET ${requestBase(place)}${hole}", ${fields}, ${missing}, ${faults} }`
+      if (kind === 'item') return `  e${e}: { dynamodb: "item items-e${place} id=${hole}", ${fields}, ${missing}, ${faults} }`
       tables[`e${e}.csv`] = csvOf(e, content)
       return `  e${e}: { table: "e${e}.csv key=${hole}", ${missing} }`
     }),
@@ -209,8 +228,11 @@ export function scenarioFiles(model: Model, content: StoreContent): ScenarioFile
 
 const requestBase = (e: number) => `http://service.example/e${e}/`
 /** Where the entries of a look-up stand in the content; those of a table under names that no store is asked for. */
-const keyOf = ({ kind }: EnricherModel, e: number, id: string) =>
-  kind === 'request' ? `${requestBase(e)}${id}` : kind === 'table' ? `table e${e} ${id}` : `e${e}:${id}`
+function keyOf({ kind, place }: EnricherModel, id: string): string {
+  if (kind === 'request') return `${requestBase(place)}${id}`
+  if (kind === 'item') return `items-e${place} ${JSON.stringify({ id: { S: id } })}`
+  return kind === 'table' ? `table e${place} ${id}` : `e${place}:${id}`
+}
 
 /** What the records of this id hold: their items are other ids, now and then one twice. */
 export function itemsOf(id: string, ids: readonly string[]): readonly string[] {
@@ -222,17 +244,24 @@ export function itemsOf(id: string, ids: readonly string[]): readonly string[] {
 export function randomContent({ enrichers }: Model, ids: readonly string[], random: Random): StoreContent {
   const content: Record<string, StoreContent[string]> = {}
   for (const [e, enricher] of enrichers.entries()) {
+    if (enricher.place !== e) continue
     for (const id of ids) {
       const kind = random(12)
       if (kind < 2) continue
-      const key = keyOf(enricher, e, id)
+      const key = keyOf(enricher, id)
       const n = kind === 3 ? 'many' : kind === 4 || kind === 5 ? undefined : random(7)
       const ref = kind !== 4 && random(4) > 0 ? ids[random(ids.length)]! : undefined
       if (enricher.kind === 'table') {
         content[key] = { type: 'string', value: `${id},${typeof n === 'number' ? n : 0},${ref ?? ''}` }
-      } else if (enricher.kind === 'request') {
+      } else if (enricher.kind === 'request' || enricher.kind === 'json') {
         content[key] =
           kind === 2 ? { type: 'string', value: 'no JSON' } : { type: 'string', value: JSON.stringify({ n, ref, other: 1 }) }
+      } else if (enricher.kind === 'item') {
+        content[key] = { type: 'string', value: JSON.stringify({ n: kind === 2 ? 'many' : n, ref }) }
+      } else if (enricher.kind === 'text') {
+        content[key] = kind === 2 ? { type: 'hash', value: { n: 'no text' } } : { type: 'string', value: String(n ?? 0) }
+      } else if (enricher.kind === 'set') {
+        content[key] = kind === 2 ? { type: 'string', value: 'no set' } : { type: 'set', value: kind < 7 ? ['x', 'y'] : ['y'] }
       } else if (kind === 2) content[key] = { type: 'string', value: 'no hash' }
       else {
         const value = { ...(n !== undefined && { n: String(n) }), ...(ref !== undefined && { ref }), other: 'field' }
@@ -248,12 +277,13 @@ function csvOf(e: number, content: StoreContent): string {
   return ['key,n: int,ref', ...rows, 'nobody,0,', ''].join('\n')
 }
 
-/** Keys that give no answer: the whole Redis is down, or single addresses of the service are. */
+/** Keys that give no answer: the whole Redis is down, or single addresses of the service, or keys of DynamoDB, are. */
 export function randomFailures({ enrichers }: Model, ids: readonly string[], random: Random): ReadonlySet<string> {
   const mode = random(6)
-  const failing = enrichers.flatMap((enricher, e) => {
-    if (mode === 0 && (enricher.kind === 'hash' || enricher.kind === 'each')) return ids.map(id => keyOf(enricher, e, id))
-    if (mode === 1 && enricher.kind === 'request') return ids.filter(() => random(6) === 0).map(id => keyOf(enricher, e, id))
+  const failing = enrichers.flatMap(enricher => {
+    if (mode === 0 && isOfRedis(enricher)) return ids.map(id => keyOf(enricher, id))
+    if ((mode === 1 && enricher.kind === 'request') || (mode === 2 && enricher.kind === 'item'))
+      return ids.filter(() => random(6) === 0).map(id => keyOf(enricher, id))
     return []
   })
   return new Set(failing)
@@ -336,7 +366,7 @@ function judgeOf({ enrichers, decisions }: Model, id: string, { content, failing
     const { kind, onMissing, onError } = enricher
     const missing: Found = onMissing === 'empty' ? { n: 0, ref: undefined } : { fails: 'lookup-missing', missing: `e${e}` }
     if (key === undefined) return missing
-    const address = keyOf(enricher, e, key)
+    const address = keyOf(enricher, key)
     const broken: Found = onError === 'missing' ? missing : { fails: 'lookup-invalid' }
     if (failing?.has(address)) return onError === 'retry' ? { fails: 'retry' } : broken
     const entry = content[address]
@@ -345,7 +375,10 @@ function judgeOf({ enrichers, decisions }: Model, id: string, { content, failing
       const [, n, ref] = String(entry.value).split(',')
       return { n: Number(n), ref: ref === '' ? undefined : ref }
     }
-    if (kind === 'request') {
+    if (kind === 'set') return entry.type === 'set' ? { n: entry.value.includes('x') ? 1 : 0, ref: undefined } : broken
+    if (kind === 'text')
+      return entry.type !== 'string' || entry.value === 'many' ? broken : { n: Number(entry.value), ref: undefined }
+    if (kind === 'request' || kind === 'json' || kind === 'item') {
       if (entry.value === 'no JSON') return broken
       const { n, ref } = JSON.parse(String(entry.value)) as { n?: number | string; ref?: string }
       return n === 'many' ? broken : { n: Number(n ?? 0), ref }
