@@ -125,9 +125,9 @@ async function runBelieving(own: CaseOptions): Promise<Comparison> {
   try {
     const file = join(import.meta.dirname, '../../functions/client-near-pos.yml')
     const { code } = await bundleScenario(file, { stores: 'real', minify: false })
-    const [before, after, ...more] = Buffer.from(code).toString().split('? head : base;')
+    const [before, after, ...more] = Buffer.from(code).toString().split('return at < position ? head : base;')
     expect([typeof after, more]).toEqual(['string', []])
-    writeFileSync(handlerFile, `${before}? head : head;${after}`)
+    writeFileSync(handlerFile, `${before}return head;${after}`)
     const reference = readCase(join(import.meta.dirname, 'data'), 'client-near-pos')
     const place = { bundle: async () => handlerFile, outputFile: '', log: () => {}, lastWords: () => '' }
     const { lines } = await runDeployed(reference, own, { kafka: inject('kafka'), redis: inject('redis') }, place)

@@ -67,7 +67,7 @@ describe('records that leave something for later ones, and places, in a real Red
       seed: 7,
       kinds: ['kill', 'zombie'],
       state: true,
-      mutate: ['? head : base;', '? head : head;'],
+      mutate: ['return at < position ? head : base;', 'return head;'],
     })
     expect(verdict).toEqual(sound)
     expect(wrongState.length).toBeGreaterThan(0)
