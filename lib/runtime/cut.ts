@@ -61,13 +61,14 @@ export class Cut {
     this.#last = part
   }
 
-  /** How many records are decided at once from now on, where this failure says that it were too many. */
-  failed(error: unknown, attempt: Attempt): number | undefined {
+  /** Where this failure says that it were too many records: how many are decided at once from now on, and whether there is time for them yet. */
+  failed(error: unknown, attempt: Attempt, remainingMs: number): { readonly size: number; readonly isTime: boolean } | undefined {
     if (!isLate(error) || attempt.recordCount < 2) return undefined
     const recordCount = Math.max(attempt.recordCount, this.#size === undefined ? 0 : this.#tooMany.recordCount)
     this.#tooMany = { recordCount, tookMs: attempt.tookMs }
     this.#size = Math.ceil(attempt.recordCount / 2)
-    return this.#size
+    // A round trip's time may be up long before the invocation's is.
+    return { size: this.#size, isTime: fits(attempt.tookMs, remainingMs) }
   }
 
   /** Parts become larger again once they are so quick that twice as many would be far from what was too long. */

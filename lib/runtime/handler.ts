@@ -185,7 +185,7 @@ async function decideAndCommit(open: readonly Work[], invocation: Invocation): P
     stopAboveShare(decided.emissions, invocation.plan)
   } catch (error) {
     for (const { batch } of open) ownership.forget(batch)
-    tellCut(error, attempt(), invocation)
+    if (goesOnInParts(error, attempt(), invocation)) return { again: open, failures: [] }
     throw error
   }
   // All settle before an error is thrown: a partition that could commit has committed, and no transaction stays open.
@@ -196,7 +196,7 @@ async function decideAndCommit(open: readonly Work[], invocation: Invocation): P
     const { batch, isRest } = claims[c]!
     return [{ batch, isRest, error: outcome.reason }]
   })
-  if (failures.length > 0) tellCut(failures[0]!.error, attempt(), invocation)
+  if (failures.length > 0) goesOnInParts(failures[0]!.error, attempt(), invocation)
   else if (outcomes.every(outcome => outcome.status === 'fulfilled' && typeof outcome.value !== 'object')) cut?.ended(attempt())
   return { again: [...openAfter(claims, outcomes), ...notBegun(taken, claims)], failures }
 
@@ -239,15 +239,18 @@ function outOfTimeMidway(open: readonly Work[], { plan, deadline }: Invocation):
   })
 }
 
-/** Where it ran out of time, the next attempt is at fewer records. */
-function tellCut(error: unknown, attempt: Parameters<Cut['failed']>[1], { cut, plan, world }: Invocation): void {
-  const size = cut?.failed(error, attempt)
-  if (size === undefined) return
+/** Where it ran out of time, the next attempt is at fewer records; at once if this invocation has time for them, else at the next delivery. */
+function goesOnInParts(error: unknown, attempt: Parameters<Cut['failed']>[1], invocation: Invocation): boolean {
+  const { cut, plan, world, deadline } = invocation
+  const failed = cut?.failed(error, attempt, deadline.remainingMs())
+  if (failed === undefined) return false
+  const { size, isTime } = failed
   const { recordCount, tookMs } = attempt
   world.log.warn(
-    `${plan.scenario}: ${recordCount} records were not done in time (${Math.round(tookMs)} ms). From the next delivery on they are decided in parts of ${size} at most, each committed before the next, for as long as there is time. If it goes on: raise \`function: timeout\`, the look-up's \`timeout\`, or lower \`batchSize\`.`,
-    { id: 'batch-cut', scenario: plan.scenario, recordCount, tookMs: Math.round(tookMs), size },
+    `${plan.scenario}: ${recordCount} records were not done in time (${Math.round(tookMs)} ms). From now on they are decided in parts of ${size} at most, each committed before the next, for as long as there is time. If it goes on: raise \`function: timeout\`, the look-up's \`timeout\`, or lower \`batchSize\`.`,
+    { id: 'batch-cut', scenario: plan.scenario, recordCount, tookMs: Math.round(tookMs), size, cause: (error as Error).message },
   )
+  return isTime
 }
 
 interface ClaimedWork extends Work, Share {}

@@ -78,7 +78,7 @@ test('a batch that takes longer than its time gets further at each delivery, and
   expect(world.asked).toEqual([1000, 500, 500])
   expect(world.kafka.committed).toHaveLength(1000)
   expect(world.warnings).toEqual([
-    "letters: 1000 records were not done in time (58000 ms). From the next delivery on they are decided in parts of 500 at most, each committed before the next, for as long as there is time. If it goes on: raise `function: timeout`, the look-up's `timeout`, or lower `batchSize`.",
+    "letters: 1000 records were not done in time (58000 ms). From now on they are decided in parts of 500 at most, each committed before the next, for as long as there is time. If it goes on: raise `function: timeout`, the look-up's `timeout`, or lower `batchSize`.",
   ])
 })
 
@@ -97,15 +97,22 @@ test('as few at once as are in time, however few that is', async () => {
   ])
 })
 
-test('a round trip that is too long, and an invocation that is not: all parts in one delivery', async () => {
-  const world = slowWorld(10)
+test('a round trip that is too long, and an invocation that is not: all in one delivery', async () => {
+  const world = slowWorld(5)
+  world.store.longestMs = 2000
+  expect(await world.deliver(visitsEvent({ 0: visitsOf(1000) }))).toBe('done: 1000')
+  expect(world.asked).toEqual([1000, 500, 250, 250, 250, 250])
+})
+
+test('a store that is away is not asked for ever smaller parts: after three failures it is left alone', async () => {
+  const world = slowWorld(1_000_000)
   world.store.longestMs = 2000
   const event = visitsEvent({ 0: visitsOf(1000) })
-  expect(await world.deliver(event)).toBe('redis-timeout: none')
-  expect(await world.deliver(event)).toBe('redis-timeout: none')
-  expect(await world.deliver(event)).toBe('redis-timeout: none')
+  expect(await world.deliver(event)).toBe('store-paused: none')
+  expect(world.asked).toEqual([1000, 500, 250])
+  world.store.msPerKey = 0.1
   expect(await world.deliver(event)).toBe('done: 1000')
-  expect(world.asked).toEqual([1000, 500, 250, 125, 125, 125, 125, 125, 125, 125, 125])
+  expect(world.asked).toEqual([1000, 500, 250, 125, 250, 500, 125])
 })
 
 test('each partition has its part of a part', async () => {
