@@ -3,6 +3,7 @@
 import { type KeyValueScheme, keyValueClients } from '../lib/compiler/key-value.ts'
 import { type Compression, compressions } from '../lib/connectors/kafka/records.ts'
 import { type SecurityMode, securityModes } from '../lib/connectors/kafka/security.ts'
+import { retentionPattern } from '../lib/connectors/retention.ts'
 import { namespacePattern } from '../lib/plan/identity.ts'
 
 /** How function and mapping get in at the brokers (access.ts, lib/connectors/kafka/README.md). */
@@ -38,6 +39,8 @@ export interface SluiceSettings {
   readonly createStateTable?: boolean
   /** The Redis of state is a cluster: caps that are asked together need one hash tag, which is checked then. */
   readonly redisCluster?: boolean
+  /** How long the source topics keep records, `7d` where it is not said, or `forever`: caps with `within` are kept as much longer (retention.ts). */
+  readonly sourceRetention?: string
   readonly deadLetterTopic?: string
   /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
   readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
@@ -70,6 +73,7 @@ export const settingsSchema = {
     state: intrinsicOr({ pattern: '^(rediss?://.+|dynamodb://[a-zA-Z0-9._-]{3,255})$' }),
     createStateTable: { type: 'boolean' },
     redisCluster: { type: 'boolean' },
+    sourceRetention: { type: 'string', pattern: retentionPattern.source },
     kafka: {
       type: 'object',
       properties: {

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const functions = readdirSync(`${root}/functions`).filter(file => file.endsWith('.yml'))
 
 /** A cold start reads, parses and compiles every byte. The real build is minified; a fifth of it is Powertools' logger, logins at Kafka are 18 KB. */
-const limitBytes = { real: 175_000, embedded: 150_000 } as const
+const limitBytes = { real: 178_000, embedded: 150_000 } as const
 /** What a function needs of AWS' own client for DynamoDB (lib/compiler/aws-client.ts), where a scenario looks items up or keeps state there. */
 const dynamoDbBytes = 120_000
 /** Where a scenario has state: its store's client and scripts (20 KB) or its store in memory, and the algorithm around it, which the others go without. */

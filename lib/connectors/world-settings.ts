@@ -1,6 +1,7 @@
 // What the environment of a function says; serverless.yml sets it from the `sluice:` block.
 import { namespacePattern, deadLetterTopicOf as ownDeadLetterTopicOf } from '../plan/identity.ts'
 import type { Plan } from '../plan/plan.ts'
+import { retentionMs } from './retention.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -17,8 +18,10 @@ export function deployedPlan(plan: Plan, env: Environment): Plan {
     )
   if (generation !== undefined && !/^[1-9]\d{0,8}$/.test(generation))
     throw new Error(`SLUICE_GENERATION is "${generation}", and takes a number, 1 or higher`)
+  const retention = env['SLUICE_SOURCE_RETENTION'] || undefined
   return {
     ...plan,
+    ...(retention !== undefined && { sourceRetentionMs: retentionMs(retention) }),
     ...(namespace !== undefined && { namespace }),
     ...(generation !== undefined && { generation: Number(generation) }),
   }

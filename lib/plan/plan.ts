@@ -15,6 +15,8 @@ export interface Plan {
   /** Paths that dead letters do not show: `event.email`, `key`, `headers.token`; absent: all is shown. */
   readonly redact?: readonly string[]
   readonly source: SourcePlan
+  /** How long its topic keeps records; set by the deployment. Absent: a week, as Kafka does where nothing is said. */
+  readonly sourceRetentionMs?: number
   readonly lookups: readonly LookupPlan[]
   /** In the order of execution, as `explain` prints them. */
   readonly steps: readonly Step[]

@@ -3,7 +3,7 @@
 // rolled back after a commit.
 import { Failure } from '../../plan/failure.ts'
 import { capProblem } from '../../plan/keys.ts'
-import { type Columns, type SourceRecord, Status, type Step, type StoredItem, unset } from '../../plan/plan.ts'
+import { type Columns, type Plan, type SourceRecord, Status, type Step, type StoredItem, unset } from '../../plan/plan.ts'
 import type { Deadline, StateAnswer, StateItem, StateOutcome, StateWrite, TopicPartition } from '../ports.ts'
 import type { Held, StateClaims } from './claims.ts'
 import { capKey, entryOf, idOf, scopeOf } from './keys.ts'
@@ -11,8 +11,8 @@ import { capKey, entryOf, idOf, scopeOf } from './keys.ts'
 /** A value larger than this is a dead letter `too-large` (scenario-format.md, State). */
 const maxValueBytes = 16_384
 
-/** Garbage collection of cap keys waits for so long after `within` (state.md, section 4); Kafka's default retention is a week. */
-const slackMs = 8 * 86_400_000
+const dayMs = 86_400_000
+const usualRetentionMs = 7 * dayMs
 
 /** A partition's part of the batch. */
 export interface StatePartition {
@@ -451,7 +451,7 @@ export class StateAttempt {
     const all = new Map<string, StateWrite['caps'][number]>()
     const add = (key: string, c: number) => {
       const { withinMs, sharedBy } = caps[c]!
-      const expiresMs = withinMs === undefined ? undefined : withinMs + slackMs
+      const expiresMs = withinMs === undefined ? undefined : expiryOf(withinMs, this.#claims.plan)
       all.set(key, { key, until: held.caps.get(key), withinMs, expiresMs, isShared: sharedBy !== undefined })
     }
     for (const { caps: asked } of asks) for (const { key, c } of asked) add(key, c)
@@ -554,6 +554,17 @@ interface AskedCap {
 function undone(key: string, { base, head, at }: StateItem, position: bigint): StateWrite['items'][number] {
   const value = at < position ? head : base
   return { key, base: value, head: value, at: -1n }
+}
+
+/**
+ * Garbage collection of a cap's places is never seen: a function that has stood still decides records as old as their topic keeps them, whose window
+ * reaches back once more (state.md, section 4).
+ */
+function expiryOf(
+  withinMs: number,
+  { sourceRetentionMs = usualRetentionMs }: Pick<Plan, 'sourceRetentionMs'>,
+): number | undefined {
+  return sourceRetentionMs === Number.POSITIVE_INFINITY ? undefined : withinMs + sourceRetentionMs + dayMs
 }
 
 /** Of a store that keeps all places of a key in one item (DynamoDB). */

@@ -439,10 +439,12 @@ describe('a scenario with state', () => {
   })
 
   test('keeps it in a table that is made, with the rights on it, before the trigger', async () => {
-    const { code, output } = await packaged('  state: dynamodb://sluice-state\n  createStateTable: true\n')
+    const { code, output } = await packaged(
+      '  state: dynamodb://sluice-state\n  createStateTable: true\n  sourceRetention: 30d\n',
+    )
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
     expect(output).toMatch(/remembering: \d+ KB \(sluice \d+, @smithy \d+, @aws-sdk .*\), \d+ ms of CPU to load/)
-    expect(variables()).toMatchObject({ SLUICE_STATE: 'dynamodb://sluice-state' })
+    expect(variables()).toMatchObject({ SLUICE_STATE: 'dynamodb://sluice-state', SLUICE_SOURCE_RETENTION: '30d' })
     expect(variables()).not.toHaveProperty('SLUICE_REDIS')
     expect(statement('State')).toEqual({
       Sid: 'State',
