@@ -66,8 +66,9 @@ export function createSender({ plan, kafka, world, nowMs }: SenderOptions): Send
     let goOn = true
     const outcomes = new Map<Complete, Outcome>()
     const port: TransactionPort = {
-      // Called once per partition, and again only after we were fenced.
+      // Called once per partition, and again only after we were fenced; or, of a batch in parts (runtime/cut.ts), where the session was spent by the part before.
       async fence() {
+        if (!goOn) throw new SessionSpent()
         if (session === undefined) throw new TakenOver()
         return session
       },
@@ -118,8 +119,9 @@ export function createSender({ plan, kafka, world, nowMs }: SenderOptions): Send
     try {
       await (handler as (event: unknown, context: unknown) => Promise<unknown>)(event, context)
     } catch (error) {
-      if (!(error instanceof OutputTooLarge)) throw error
-      outcomes.set(error.letter, { kind: 'failed', reason: 'too-large', at: '', message: error.message })
+      if (!(error instanceof OutputTooLarge || error instanceof SessionSpent)) throw error
+      if (error instanceof OutputTooLarge)
+        outcomes.set(error.letter, { kind: 'failed', reason: 'too-large', at: '', message: error.message })
       goOn = false
     }
     return { outcomes, goOn }
@@ -145,9 +147,18 @@ class OutputTooLarge extends Error {
   }
 }
 
+/** The others come in the next round, under another session. */
+class SessionSpent extends Error {}
+
+/** Of those that were decided: all, or a part of them. */
 function outcomesOf(letters: readonly Complete[], { emissions }: Decided): ReadonlyMap<Complete, Outcome> {
   const byOffset = new Map(emissions.map(emission => [emission.record.offset, emission]))
-  return new Map(letters.map(letter => [letter, outcomeOf(byOffset.get(letter.record.offset)!)]))
+  return new Map(
+    letters.flatMap(letter => {
+      const emission = byOffset.get(letter.record.offset)
+      return emission === undefined ? [] : [[letter, outcomeOf(emission)] as const]
+    }),
+  )
 }
 
 function outcomeOf({ outputs, failure, droppedBy }: Decided['emissions'][number]): Outcome {
