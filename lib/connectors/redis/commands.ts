@@ -15,8 +15,8 @@ export interface Command {
   readonly text: string
   /** What a cluster routes it by; undefined: any node. */
   readonly key?: string | undefined
-  /** Sent in place of `text` where the server answers NOSCRIPT. */
-  readonly whole?: string
+  /** Sent in place of `text` where the server answers NOSCRIPT, which is seldom: a script may have 10 KB. */
+  readonly whole?: () => string
 }
 
 /** Commands in order, encoded when their turn comes: a server is at work on the first while the last is not written yet. */
@@ -42,7 +42,7 @@ export function listed(commands: readonly Command[]): Commands {
     count: commands.length,
     textOf: index => commands[index]!.text,
     keyOf: index => commands[index]!.key,
-    wholeOf: index => commands[index]!.whole,
+    wholeOf: index => commands[index]!.whole?.(),
   }
 }
 
@@ -76,7 +76,7 @@ export function scriptCall(script: Script, keys: readonly string[], args: readon
   const head = `*${3 + keys.length + args.length}\r\n`
   return {
     text: head + bulk('EVALSHA') + bulk(script.sha) + rest,
-    whole: head + bulk('EVAL') + bulk(script.text) + rest,
+    whole: () => head + bulk('EVAL') + bulk(script.text) + rest,
     key: keys[0],
   }
 }

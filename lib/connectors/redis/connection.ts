@@ -55,10 +55,12 @@ export class NoTls extends Error {
 }
 
 /**
- * Commands are written when they have come to this length. The server is then at work on the first while the last are encoded, and its first
- * replies are read while it is at work on the last: written at once, 1,000 GET took a fifth longer, in pieces of half this length as long.
+ * Commands are written when they have come to this length, then to twice as much, and so on. The server is at work on the first while the rest are
+ * encoded, and its first replies are read while it is at work on the last: all written at once, 1,000 look-ups took a fifth longer. Pieces that do
+ * not grow take more processor time, and the server, which is slower, finds them together anyway.
  */
-const pieceBytes = 2048
+const firstPieceBytes = 1024
+const largestPieceBytes = 16_384
 
 interface Question {
   readonly replies: Reply[]
@@ -165,11 +167,13 @@ function createConnection(socket: Socket): Connection {
           firstByteTimer: firstByteMs === undefined ? undefined : setTimeout(() => end(new Closed()), firstByteMs),
         })
         let piece = ''
+        let pieceBytes = firstPieceBytes
         for (let i = 0; i < count; i++) {
           piece += textOf(i)
           if (piece.length < pieceBytes && i + 1 < count) continue
           socket.write(piece, 'latin1')
           piece = ''
+          pieceBytes = Math.min(2 * pieceBytes, largestPieceBytes)
         }
       })
     },
