@@ -1,7 +1,7 @@
 // How much of a batch is decided at once: all of it, unless that takes longer than there is time. Such a batch would fail at each delivery, for ever.
 // So a container that ran out of time decides in parts from then on, and commits each part before it begins the next: every delivery gets further,
 // and the last one to the end (event-source-mapping.md, section 3). For the rest of the function a part is a shorter batch, as the mapping might have
-// cut it itself: a prefix of each partition. The container remembers it; a new one begins with whole batches.
+// cut it itself: a prefix of each partition, of which `stopAbove` judges what it would of such a batch. The container remembers it; a new one begins with whole batches.
 import type { SourceRecord } from '../plan/plan.ts'
 import { RetryableError } from './ports.ts'
 
