@@ -109,9 +109,6 @@ interface Utilities {
 /** Commands about what is deployed already. */
 const afterDeploy: ReadonlySet<string> = new Set(['info', 'logs', 'metrics', 'remove', 'rollback'])
 
-/** Settings of a function that are made here, beside those that the reader refuses with their places. */
-const ours: ReadonlySet<string> = new Set(['image', 'package'])
-
 export default class SluicePlugin {
   readonly hooks: Readonly<Record<string, () => void | Promise<void>>>
   readonly #serverless: Serverless
@@ -151,7 +148,7 @@ export default class SluicePlugin {
     return scenarios
   }
 
-  #addFunction({ file, scenario }: ScenarioFile): void {
+  #addFunction({ scenario }: ScenarioFile): void {
     const { name } = scenario
     if (this.#serverless.configurationInput.functions?.[name] !== undefined) {
       throw this.#error(
@@ -159,11 +156,6 @@ export default class SluicePlugin {
         'SLUICE_DUPLICATE_FUNCTION',
       )
     }
-    const own = Object.keys(scenario.functionSettings).filter(key => ours.has(key))
-    this.#refuseWhatCannotRun(
-      own.map(key => `"function" cannot set "${key}", since sluice builds the function and its trigger: remove the line`),
-      file,
-    )
     this.#serverless.extendConfiguration(['functions', name], {
       ...this.#defaults(),
       runtime: 'nodejs24.x',

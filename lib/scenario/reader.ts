@@ -2,7 +2,8 @@
 // the file is never passed over: a key is known, refused with a reason, or unknown.
 import type { Range } from '../language/problem.ts'
 import { type Diagnostic, diagnostic, sortDiagnostics } from './diagnostics.ts'
-import { mappingSettingNames, type Section, type Shape, scenarioFile, sharedFile } from './sections.ts'
+import { patternFault } from './filter-patterns.ts'
+import { mappingSection, mappingSettingNames, type Section, type Shape, scenarioFile, sharedFile } from './sections.ts'
 import { checkStructure, durationMs, quotedList, readScalar, type Structure } from './structure.ts'
 import type {
   DecisionSyntax,
@@ -67,6 +68,24 @@ export function readSharedFile(shared: SharedText): ReadShared {
   const state = sections.entries(top, 'state').map(entry => ({ ...stateSyntax(sections, entry), from: path }))
   const syntax = { ...shared, ...present({ needs: top.get('needs')?.value }), ...partsSyntax(sections, top), state }
   return { syntax, diagnostics, refused }
+}
+
+export interface ReadMappingSettings {
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Without their places none is worth more than its sentence. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** The mapping's settings of a scenario as they are with those of a stage (serverless.yml, `sluice.sources`), by the rules of "source". */
+export function readMappingSettings(settings: object, delivery: string): ReadMappingSettings {
+  const text = JSON.stringify(settings)
+  const { root, diagnostics: traps, refused } = readYaml('serverless.yml', text)
+  const structure = checkStructure(root!, mappingSection, 'serverless.yml', refused)
+  const sections = new Sections(structure)
+  const keys = sections.of(root)
+  const diagnostics = [...traps, ...structure.diagnostics, ...sourceChecks('serverless.yml', sections, keys, delivery)]
+  const values = [...mappingSettings(keys)].map(([name, { value }]) => [name, value])
+  return { settings: Object.fromEntries(values), diagnostics }
 }
 
 const scenarioBegins = 'A scenario begins with "scenario: NAME", "source:" and "sinks:".'
@@ -190,13 +209,6 @@ function sourceSyntax(sections: Sections, node: Node | undefined): SourceSyntax 
   const keys = sections.of(node)
   const topic = sections.text(keys, 'topic')
   if (!node || !topic) return undefined
-  const settings = new Map<string, Located<unknown>>()
-  for (const name of mappingSettingNames) {
-    const entry = keys.get(name)
-    if (!entry) continue
-    const value = settingValue(entry.value, sourceSection.keys[name]!.shape)
-    if (value !== undefined) settings.set(name, { value, range: entry.value.range })
-  }
   return {
     range: node.range,
     topic,
@@ -206,8 +218,19 @@ function sourceSyntax(sections: Sections, node: Node | undefined): SourceSyntax 
       key: keys.get('key')?.value,
       headers: keys.get('headers')?.value,
     }),
-    settings,
+    settings: mappingSettings(keys),
   }
+}
+
+function mappingSettings(keys: Keys): ReadonlyMap<string, Located<unknown>> {
+  const settings = new Map<string, Located<unknown>>()
+  for (const name of mappingSettingNames) {
+    const entry = keys.get(name)
+    if (!entry) continue
+    const value = settingValue(entry.value, mappingSection.keys[name]!.shape)
+    if (value !== undefined) settings.set(name, { value, range: entry.value.range })
+  }
+  return settings
 }
 
 /** A setting as plain data: scalars by their shape, else as JSON would have them. */
@@ -233,8 +256,6 @@ function plainLiteral({ text, quoted }: ScalarText): string | number | boolean {
   if (text === 'true' || text === 'false') return text === 'true'
   return /^-?(0|[1-9]\d{0,14})(\.\d+)?$/.test(text) ? Number(text) : text
 }
-
-const sourceSection = sectionAt('source')
 
 function sectionAt(name: string): Section {
   const shape = scenarioFile.keys[name]!.shape
@@ -399,6 +420,11 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
   }
   const source = sections.of(top.get('source')?.value)
   const delivery = sections.text(top, 'delivery')?.value ?? 'exactly-once'
+  return [...found, ...sourceChecks(file, sections, source, delivery)]
+}
+
+function sourceChecks(file: string, sections: Sections, source: Keys, delivery: string): Diagnostic[] {
+  const found: Diagnostic[] = []
   const refuse = (keys: Keys, key: string, reason: string, instead: string): void => {
     const range = keys.get(key)!.name.range
     found.push(diagnostic('setting-refused', { key, reason }, { file, range, notes: [{ message: instead }] }))
@@ -442,6 +468,10 @@ function crossChecks(file: string, sections: Sections, top: Keys): Diagnostic[] 
     found.push(
       diagnostic('setting-range', { key: 'minimumPollers', needed, found: `"${minimum.text}"` }, { file, range: minimum.range }),
     )
+  }
+  for (const node of sections.list(source, 'filterPatterns')) {
+    const fault = patternFault(settingValue(node, { kind: 'literal' }))
+    if (fault) found.push(diagnostic('setting-range', { key: 'filterPatterns', ...fault }, { file, range: node.range }))
   }
   return found
 }

@@ -63,6 +63,16 @@ const integer = (minimum: number, maximum: number, unit?: string): Shape => ({
   ...(unit === undefined ? {} : { unit }),
 })
 
+const responseTypes: Key = {
+  shape: literal,
+  about: 'What the function answers.',
+  refused: {
+    reason: 'sluice answers in the form that its delivery needs',
+    instead:
+      'Remove the line. With "delivery: at-least-once" and "provisionedPollerConfig" only the partitions that failed come again.',
+  },
+}
+
 // AWS's settings of the event source mapping, by their own names and within AWS's bounds:
 // docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 const mappingSettings: Readonly<Record<string, Key>> = {
@@ -101,7 +111,10 @@ const mappingSettings: Readonly<Record<string, Key>> = {
       keys: {
         minimumPollers: { shape: integer(1, 200, 'pollers'), about: 'Pollers that always run (1 to 200).' },
         maximumPollers: { shape: integer(1, 2000, 'pollers'), about: 'Pollers at most (1 to 2,000).' },
-        pollerGroupName: { shape: text, about: 'Mappings with one group name share pollers.' },
+        pollerGroupName: {
+          shape: { kind: 'text', pattern: /^[a-zA-Z0-9_-]{1,128}$/, needed: '1 to 128 letters, digits, - or _' },
+          about: 'Mappings with one group name share pollers.',
+        },
       },
     },
     about: 'Pollers of its own for this mapping.',
@@ -117,10 +130,15 @@ const mappingSettings: Readonly<Record<string, Key>> = {
   },
   maximumRecordAgeInSeconds: { shape: integer(-1, 604_800, 'seconds'), about: 'How old a record may become; only -1, for ever.' },
   bisectBatchOnFunctionError: { shape: { kind: 'bool' }, about: 'Whether a failed batch is halved; only false.' },
-  functionResponseType: {
+  functionResponseType: responseTypes,
+  functionResponseTypes: responseTypes,
+  consumptionMode: {
     shape: literal,
-    about: 'What the function answers.',
-    refused: { reason: 'sluice answers in the form that its delivery needs', instead: 'Remove the line.' },
+    about: 'How the mapping reads; always Stream.',
+    refused: {
+      reason: 'AWS\' mode "Queue" gives up the order of a partition, and its acknowledgements are in no transaction',
+      instead: 'Remove the line; "Stream" is what a mapping does without it.',
+    },
   },
   onFailureDestination: {
     shape: literal,
@@ -164,6 +182,9 @@ const mappingSettings: Readonly<Record<string, Key>> = {
 }
 
 export const mappingSettingNames: readonly string[] = Object.keys(mappingSettings)
+
+/** The settings alone, as a stage may set them anew. */
+export const mappingSection: Section = { kind: 'section', keys: mappingSettings }
 
 const source: Section = {
   kind: 'section',
@@ -351,6 +372,47 @@ const example: Section = {
   },
 }
 
+/** Settings of a function that work for others, and not for one that is built here and reads a topic. */
+const ofSluice: Readonly<Record<string, Key>> = Object.fromEntries(
+  (
+    [
+      ['runtime', 'sluice builds for Node.js 24', ''],
+      ['image', 'sluice builds the code from this file', ''],
+      ['package', 'sluice builds the code from this file', ''],
+      [
+        'provisionedConcurrency',
+        'it is paid for at an alias, and the mapping invokes the function itself',
+        ' Pollers of its own ("provisionedPollerConfig" under "source") keep containers busy.',
+      ],
+      ['snapStart', 'AWS has it for published versions, and the mapping invokes the function itself', ''],
+      ['durableConfig', 'a batch is decided in one invocation', ''],
+      ['url', 'the function takes batches of its mapping alone', ''],
+      [
+        'onError',
+        'it is for asynchronous invocations, and a mapping invokes synchronously',
+        ' Records that can never succeed become dead letters by themselves.',
+      ],
+      [
+        'destinations',
+        'it is for asynchronous invocations, and a mapping invokes synchronously',
+        ' Records that can never succeed become dead letters by themselves.',
+      ],
+      ['maximumRetryAttempts', 'it is for asynchronous invocations, and a mapping invokes synchronously', ''],
+      ['maximumEventAge', 'it is for asynchronous invocations, and a mapping invokes synchronously', ''],
+      ['disableLogs', 'metrics and alarms come from the log', ' "logRetentionInDays" keeps it small.'],
+      [
+        'condition',
+        'role, mapping and alarms of the function would stay',
+        ' A stage goes without a scenario by another service, or with "enabled: false" under "source".',
+      ],
+      ['fileSystemConfig', 'no code of sluice reads files', ''],
+    ] as const
+  ).map(([name, reason, more]) => [
+    name,
+    { shape: literal, about: 'Not for a scenario.', refused: { reason, instead: `Remove the line.${more}` } },
+  ]),
+)
+
 export const scenarioFile: Section = {
   kind: 'section',
   keys: {
@@ -392,6 +454,7 @@ export const scenarioFile: Section = {
             about: 'Set by sluice.',
             refused: { reason: 'the trigger follows from "source"', instead: 'Remove it, and set what you need under "source".' },
           },
+          ...ofSluice,
         },
       },
       about: 'Serverless function settings (`memorySize`, `timeout`, …).',

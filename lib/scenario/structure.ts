@@ -255,7 +255,7 @@ class Checking {
     const notes = [
       {
         message:
-          'What differs between stages (cluster, addresses, settings) stands in serverless.yml or under "function". For a dollar sign before a hole write {"$"}.',
+          'What differs between stages stands in serverless.yml (cluster, addresses, and under "sources" what differs of "source") or under "function". For a dollar sign before a hole write {"$"}.',
       },
     ]
     this.report('misplaced-variable', { place: `"${place.key}"` }, range, { notes })

@@ -346,7 +346,7 @@ test.each([
   ['startingPosition: AT_TIMESTAMP', 'missing-key'],
   ['startingPositionTimestamp: 1795165201', 'setting-refused'],
   ["consumerGroupId: 'a b'", 'setting-range'],
-  ['filterPatterns: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]', 'setting-range'],
+  [`filterPatterns: [${Array.from({ length: 11 }, (_, i) => `{ value: { n: [${i}] } }`)}]`, 'setting-range'],
   ['provisionedPollerConfig: { minimumPollers: 201 }', 'setting-range'],
   ['provisionedPollerConfig: { maximumPollers: 2001 }', 'setting-range'],
   ['provisionedPollerConfig: { minimumPollers: 9, maximumPollers: 8 }', 'setting-range'],
@@ -358,9 +358,45 @@ test.each([
   ['parallelizationFactor: 2', 'setting-refused'],
   ['tumblingWindowInSeconds: 5', 'setting-refused'],
   ['schemaRegistryConfig: {}', 'not-built-yet'],
-  ['consumptionMode: Queue', 'unknown-key'],
+  ['functionResponseTypes: [ReportBatchItemFailures]', 'setting-refused'],
+  ['consumptionMode: Queue', 'setting-refused'],
+  ["provisionedPollerConfig: { pollerGroupName: 'a b/ü' }", 'setting-range'],
 ])('%s is refused as the file is read', (setting, id) => {
   const text = `scenario: a\ndescription: A.\nsource:\n  topic: in\n  event: { id: string }\n  ${setting}\nsinks:\n  out: { topic: out, value: event }\n`
   const errors = checkScenario('functions/a.yml', text).diagnostics.filter(({ severity }) => severity === 'error')
   expect(errors.map(diagnostic => diagnostic.id)).toEqual([id])
+})
+
+test.each<[string, string]>([
+  ['x', 'needs { value: … }, a pattern for the value of a record, found "x"'],
+  ['{ data: { a: [1] } }', 'needs "value" in a pattern, since AWS sees nothing else of a record, found "data"'],
+  ['{ vlaue: { a: [1] } }', 'needs "value" in a pattern, since AWS sees nothing else of a record, found "vlaue"'],
+  ['{ value: { isLast: true } }', 'needs a list of matchers for "value.isLast", or a map of its fields, found true'],
+  ['{ value: { a: [] } }', 'needs at least one matcher for "value.a", found []'],
+  [
+    '{ value: { a: [{ numric: [">", 1] }] } }',
+    'needs a value or one of exists, prefix, suffix, equals-ignore-case, anything-but, numeric for "value.a", found "numric"',
+  ],
+  [
+    '{ value: { a: { b: [{ numeric: [">", "1"] }] } } }',
+    'needs ["=", NUMBER], or one or two of < <= > >= each with a number, after "numeric" for "value.a.b", found [">","1"]',
+  ],
+  ['{ value: { a: [{ exists: yes }] } }', 'needs true or false after "exists" for "value.a", found "yes"'],
+  ['{ value: { $or: [{ a: [1] }] } }', 'needs two patterns or more under "$or", found [{"a":[1]}]'],
+])('the filter pattern %s is refused as the file is read', (pattern, message) => {
+  const text = `scenario: a\ndescription: A.\nsource:\n  topic: in\n  event: { id: string }\n  filterPatterns: [${pattern}]\nsinks:\n  out: { topic: out, value: event }\n`
+  const errors = checkScenario('functions/a.yml', text).diagnostics.filter(({ severity }) => severity === 'error')
+  expect(errors.map(diagnostic => diagnostic.message)).toEqual([`"filterPatterns" ${message}`])
+})
+
+test.each([
+  '{ value: { a: [1, "x", true, null, ""] } }',
+  '{ value: [{ prefix: A }] }',
+  '{ value: { a: [{ exists: false }], b: { c: [{ suffix: z }, { equals-ignore-case: Q }] } } }',
+  '{ value: { a: [{ numeric: ["=", 1] }], b: [{ numeric: [">", 0, "<=", 9.5] }], c: [{ anything-but: [x, 1] }] } }',
+  '{ value: { $or: [{ a: [1] }, { b: [{ anything-but: x }] }] } }',
+  '{ $or: [{ value: { a: [1] } }, { value: { b: [2] } }] }',
+])('the filter pattern %s is one', pattern => {
+  const text = `scenario: a\ndescription: A.\nsource:\n  topic: in\n  event: { id: string }\n  filterPatterns: [${pattern}]\nsinks:\n  out: { topic: out, value: event }\n`
+  expect(checkScenario('functions/a.yml', text).diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
 })

@@ -180,7 +180,7 @@ describe('the service, offline and without credentials', () => {
     ['timeout: 900', '"timeout" needs a whole number from 1 to 840 seconds'],
     ['timeout: "${env:SECONDS}"', "functions/dropped-in.yml: the function's timeout is 900 s"],
     ['handler: other.handler', '"handler" cannot be set: sluice builds the handler from this file'],
-    ['package: { individually: false }', 'functions/dropped-in.yml: "function" cannot set "package"'],
+    ['package: { individually: false }', '"package" cannot be set: sluice builds the code from this file'],
     [`name: ${'n'.repeat(65)}`, 'and Lambda takes 64 characters'],
   ])('what AWS or we cannot run is refused before the deploy: %s', async (setting, message) => {
     writeFileSync(service.path('functions/dropped-in.yml'), droppedIn.replace('memorySize: 512', setting))
