@@ -26,8 +26,20 @@ export function kafkaEnvironment({ kafka = {} }: SluiceSettings): Readonly<Recor
 
 const fieldOfSecret = '{{resolve:secretsmanager:${secret}:SecretString:certificate}}'
 
-/** The mapping's part. At MSK it finds out IAM, TLS and plaintext by itself; elsewhere it is told the network, too. */
-export function mappingAccess(settings: SluiceSettings): readonly object[] {
+export interface Network {
+  readonly securityGroupIds: readonly unknown[]
+  readonly subnetIds: readonly unknown[]
+}
+
+/** Of one function, as Serverless puts it together. Undefined: none. */
+export function networkOf(ofFunction: unknown, ofAll: unknown): Network | undefined {
+  if (ofFunction === null || ofFunction === false) return undefined
+  const { securityGroupIds, subnetIds } = { ...(ofAll as Partial<Network>), ...(ofFunction as Partial<Network>) }
+  return securityGroupIds && subnetIds ? { securityGroupIds, subnetIds } : undefined
+}
+
+/** The mapping's part. At MSK it finds out IAM, TLS and plaintext by itself; elsewhere it is told the function's network, too. */
+export function mappingAccess(settings: SluiceSettings, network: Network | undefined = settings.vpc): readonly object[] {
   const { security, secret, authority } = settings.kafka ?? {}
   const isSelfManaged = clusterKind(settings) === 'self-managed'
   const type = { ...loginAtMsk, ...(isSelfManaged && loginElsewhere) }[security as string]
@@ -36,8 +48,8 @@ export function mappingAccess(settings: SluiceSettings): readonly object[] {
   return [
     ...login,
     ...(authority === undefined ? [] : [{ Type: 'SERVER_ROOT_CA_CERTIFICATE', URI: authority }]),
-    ...(settings.vpc?.subnetIds ?? []).map(id => ({ Type: 'VPC_SUBNET', URI: prefixed('subnet:', id) })),
-    ...(settings.vpc?.securityGroupIds ?? []).map(id => ({ Type: 'VPC_SECURITY_GROUP', URI: prefixed('security_group:', id) })),
+    ...listOf(network?.subnetIds).map(id => ({ Type: 'VPC_SUBNET', URI: prefixed('subnet:', id) })),
+    ...listOf(network?.securityGroupIds).map(id => ({ Type: 'VPC_SECURITY_GROUP', URI: prefixed('security_group:', id) })),
   ]
 }
 
@@ -48,6 +60,11 @@ const loginAtMsk: Readonly<Record<string, string>> = {
 const loginElsewhere: Readonly<Record<string, string>> = {
   'sasl-scram-256': 'SASL_SCRAM_256_AUTH',
   'sasl-plain': 'BASIC_AUTH',
+}
+
+/** A list that CloudFormation alone knows has no members to name. */
+function listOf(ids: unknown): readonly unknown[] {
+  return Array.isArray(ids) ? ids : []
 }
 
 function prefixed(prefix: string, id: unknown): unknown {
@@ -73,7 +90,9 @@ export function accessProblems(settings: SluiceSettings): readonly string[] {
   } else if (kind === 'msk' && !atMsk.has(security)) {
     problems.push(`MSK has no "security: ${security}": it takes ${[...atMsk].join(', ')}`)
   } else if (kind === 'self-managed' && !elsewhere.has(security)) {
-    problems.push(`The mapping at a self-managed cluster has no "security: ${security}": it takes ${[...elsewhere].join(', ')}`)
+    problems.push(
+      `sluice does not set up "security: ${security}" for the mapping at a self-managed cluster: it takes ${[...elsewhere].join(', ')}`,
+    )
   } else if (needsSecret && secret === undefined) {
     problems.push(
       `"security: ${security}" needs "secret" under "kafka": the ARN of a secret with "username" and "password", which function and mapping read`,
@@ -130,6 +149,15 @@ export function accessWarnings(settings: SluiceSettings): readonly string[] {
     )
   }
   return warnings
+}
+
+/** A mapping at a self-managed cluster names subnets and groups one by one. Sentences with the cure. */
+export function networkProblems(settings: SluiceSettings, network: Network | undefined): readonly string[] {
+  if (clusterKind(settings) !== 'self-managed' || network === undefined) return []
+  if (Array.isArray(network.subnetIds) && Array.isArray(network.securityGroupIds)) return []
+  return [
+    'its mapping names subnets and security groups one by one, and "vpc" has them as one intrinsic: write them as lists, whose members may be intrinsics',
+  ]
 }
 
 /** Whether one function has a path to what it needs. Sentences with the cure. */

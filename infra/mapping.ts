@@ -200,9 +200,12 @@ export interface MappingPlace {
   readonly dependsOn: readonly string[]
   /** Its login at the cluster. */
   readonly access?: readonly object[]
+  /** As CloudFormation has them. */
+  readonly tags?: readonly object[]
 }
 
-export function mappingResource(settings: EsmSettings, { source, functionId, dependsOn, access = [] }: MappingPlace): object {
+export function mappingResource(settings: EsmSettings, place: MappingPlace): object {
+  const { source, functionId, dependsOn, access = [], tags = [] } = place
   const { provisionedPollerConfig: pollers } = settings
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
@@ -218,6 +221,7 @@ export function mappingResource(settings: EsmSettings, { source, functionId, dep
         ConsumerGroupId: settings.consumerGroupId,
       },
       ...(access.length > 0 && { SourceAccessConfigurations: access }),
+      ...(tags.length > 0 && { Tags: tags }),
       BatchSize: settings.batchSize,
       // 0 is a value of its own (send what is buffered); the default of 500 ms cannot be written.
       ...(settings.maximumBatchingWindowInSeconds !== undefined && {

@@ -26,12 +26,14 @@ export interface PermissionOptions {
   readonly authority?: unknown
   /** The table of DynamoDB that holds its state. */
   readonly stateTable?: string
+  /** ARN of the key of one's own that encrypts the function's environment. */
+  readonly environmentKey?: unknown
   /** Whether X-Ray may be told. */
   readonly tracing?: boolean
 }
 
 export function statementsOf(scenario: Scenario, options: PermissionOptions): readonly Statement[] {
-  const { cluster, logGroupName, secret, secretKey, authority, stateTable, tracing } = options
+  const { cluster, logGroupName, secret, secretKey, authority, stateTable, environmentKey, tracing } = options
   const secrets = [secret, authority].filter(arn => arn !== undefined)
   const tables = lookupTables(scenario)
   return [
@@ -41,6 +43,7 @@ export function statementsOf(scenario: Scenario, options: PermissionOptions): re
     // For mapping and function alike.
     ...(secrets.length === 0 ? [] : [allow('Secret', ['secretsmanager:GetSecretValue'], secrets)]),
     ...(secretKey === undefined ? [] : [allow('SecretKey', ['kms:Decrypt'], [secretKey])]),
+    ...(environmentKey === undefined ? [] : [allow('EnvironmentKey', ['kms:Decrypt'], [environmentKey])]),
     allow(
       'Logs',
       ['logs:CreateLogStream', 'logs:PutLogEvents'],

@@ -10,19 +10,23 @@ import type { Bundle } from '../lib/compiler/bundle.ts'
 import { type KeyValueScheme, keyValueSchemeOf, type StateScheme, stateTableOf } from '../lib/compiler/key-value.ts'
 import { storesOf } from '../lib/compiler/planning.ts'
 import type { EsmSettings } from '../lib/emulator/settings.ts'
-import { deadLetterTopicOf as ownDeadLetterTopicOf } from '../lib/plan/identity.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 import {
   accessProblems,
   accessWarnings,
   clusterKind,
-  kafkaEnvironment,
   mappingAccess,
   mappingSource,
+  type Network,
+  networkOf,
+  networkProblems,
   networkWarnings,
 } from './access.ts'
 import { bundleReport } from './bundle-report.ts'
+import { costReport } from './cost-report.ts'
+import { deadLetterProblems, deadLetterTopicOf } from './dead-letters.ts'
 import { derivedPatterns } from './filter-patterns.ts'
+import { type Environment, environmentFrom, environmentProblems } from './function-environment.ts'
 import { localInvocation, storesForInvocation } from './local-invocation.ts'
 import {
   esmSettingsOf,
@@ -33,12 +37,13 @@ import {
   pollerGroupProblems,
   progressGroupProblems,
   sharedGroups,
-  tellsPartitionsApart,
 } from './mapping.ts'
 import { nestedStack, observabilityTemplate, templateKey } from './observability.ts'
-import { outputTopics, statementsOf } from './permissions.ts'
+import { existingRole, rightsOfSettings, roleProblems, roleResource, tagList } from './roles.ts'
 import { discoverScenarios, type ScenarioFile } from './scenario-files.ts'
-import { type SluiceSettings, settingsSchema } from './settings.ts'
+import type { FunctionObject, Naming, Serverless, Utilities } from './serverless.ts'
+import { namespaceOf, type SluiceSettings, settingsSchema } from './settings.ts'
+import { withStageSources } from './stage-sources.ts'
 import {
   hasState,
   stateProblems,
@@ -50,62 +55,6 @@ import {
 } from './state-store.ts'
 import { zip } from './zip.ts'
 
-/** The part of Serverless that is used here; it has no types of its own. */
-interface Serverless {
-  readonly serviceDir: string
-  readonly configurationInput: {
-    readonly sluice?: SluiceSettings
-    readonly functions?: Readonly<Record<string, unknown>>
-    readonly provider?: Readonly<Record<string, unknown>>
-  }
-  readonly classes: { readonly Error: new (message: string, code: string) => Error }
-  readonly configSchemaHandler: { defineTopLevelProperty(name: string, schema: object): void }
-  readonly processedInput: { readonly commands: readonly string[] }
-  readonly service: {
-    readonly provider: {
-      readonly compiledCloudFormationTemplate: { readonly Resources: Record<string, object> }
-      readonly deploymentBucket?: string
-      readonly shouldNotDeploy?: boolean
-      readonly remoteFunctionData?: { readonly Configuration: { readonly Role: string } }
-      readonly vpc?: unknown
-      readonly iam?: { readonly role?: { readonly permissionsBoundary?: unknown; readonly statements?: readonly unknown[] } }
-    }
-    readonly service: string
-    getFunction(name: string): FunctionObject
-  }
-  extendConfiguration(path: readonly string[], value: unknown): void
-  getProvider(name: 'aws'): Provider
-}
-
-interface Provider {
-  readonly naming: Naming
-  getDeploymentPrefix(): string
-  getStage(): string
-  getServerlessDeploymentBucketName(): Promise<string>
-  getAwsSdkV3Config(): Promise<object>
-}
-
-interface Naming {
-  getNormalizedFunctionName(name: string): string
-  getLambdaLogicalId(name: string): string
-  getLogGroupName(functionName: string): string
-  getDeploymentBucketLogicalId(): string
-}
-
-interface FunctionObject {
-  name: string
-  handler: string
-  timeout?: unknown
-  role?: unknown
-  environment?: Record<string, unknown>
-  vpc?: unknown
-  tracing?: unknown
-}
-
-interface Utilities {
-  readonly log: { warning(text: string): void; notice(text: string): void }
-}
-
 /** Commands about what is deployed already. */
 const afterDeploy: ReadonlySet<string> = new Set(['info', 'logs', 'metrics', 'remove', 'rollback'])
 
@@ -114,9 +63,9 @@ export default class SluicePlugin {
   readonly #serverless: Serverless
   readonly #options: { readonly function?: string }
   readonly #utilities: Utilities
-  readonly #scenarios: readonly ScenarioFile[]
-  /** Scenarios whose functions stand in a VPC. */
-  readonly #inVpc = new Set<string>()
+  #scenarios: readonly ScenarioFile[]
+  /** By scenario, where its function stands in a VPC. */
+  readonly #networks = new Map<string, Network>()
 
   constructor(serverless: Serverless, options: { readonly function?: string }, utilities: Utilities) {
     this.#serverless = serverless
@@ -178,22 +127,16 @@ export default class SluicePlugin {
     if (this.#isLocalInvocation) return
     const settings = this.#serverless.configurationInput.sluice
     if (settings === undefined) return
-    if (settings.redisCluster === true) this.#checkForCluster()
-    for (const { scenario } of this.#scenarios) {
+    const isAboutDeployed = afterDeploy.has(this.#serverless.processedInput.commands[0] ?? '')
+    if (settings.redisCluster === true && !isAboutDeployed) this.#checkForCluster()
+    const { scenarios, problems } = withStageSources(this.#scenarios, settings.sources)
+    if (!isAboutDeployed) this.#refuse(problems)
+    this.#scenarios = scenarios
+    const { provider } = this.#serverless.service
+    for (const { scenario } of scenarios) {
       const lambda = this.#serverless.service.getFunction(scenario.name)
-      lambda.environment = {
-        SLUICE_KAFKA: settings.bootstrapServers,
-        ...kafkaEnvironment(settings),
-        ...(needsRedis(scenario, settings) && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
-        ...(hasState(scenario) && settings.state !== undefined && { SLUICE_STATE: settings.state }),
-        ...(hasState(scenario) &&
-          settings.sourceRetention !== undefined && { SLUICE_SOURCE_RETENTION: settings.sourceRetention }),
-        SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
-        ...(settings.namespace && { SLUICE_NAMESPACE: settings.namespace }),
-        ...(tellsPartitionsApart(scenario) && { SLUICE_PARTIAL_RESPONSE: 'on' }),
-        ...tellingEnvironment(settings),
-        ...lambda.environment,
-      }
+      lambda.environment = { ...environmentFrom(settings, scenario), ...lambda.environment }
+      if (lambda.role === roleIdOf(this.#naming, scenario.name) && existingRole(provider) !== undefined) delete lambda.role
       if (settings.tracing) lambda.tracing ??= 'Active'
       if (settings.vpc !== undefined) lambda.vpc ??= structuredClone(settings.vpc)
     }
@@ -201,56 +144,57 @@ export default class SluicePlugin {
 
   /** Once more, since a variable that says so is known only now. */
   #checkForCluster(): void {
-    if (afterDeploy.has(this.#serverless.processedInput.commands[0] ?? '')) return
     const { errors } = discoverScenarios(this.#serverless.serviceDir, { colors: isTerminal, redisCluster: true })
     if (errors.length > 0) throw this.#error(`Scenarios have errors:\n\n${errors.join('\n')}`, 'SLUICE_SCENARIO')
   }
 
   async #buildAll(): Promise<void> {
-    this.#refuseStores()
+    this.#refuseSettings()
     this.#findNetworks()
     const built = await Promise.all(
       this.#scenarios.map(async scenarioFile => ({ scenarioFile, bundle: await this.#build(scenarioFile) })),
     )
     // One after the other: they are measured.
     for (const { scenarioFile, bundle } of built) {
-      const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenarioFile.scenario.name))
-      const cost = await this.#costOf(scenarioFile.scenario.name, bundle)
-      this.#utilities.log.notice(`${scenarioFile.scenario.name}: ${[report, ...cost].join('; ')}`)
+      const { scenario } = scenarioFile
+      const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenario.name))
+      const cost = await costReport(this.#serverless.serviceDir, scenario, { code: bundle.code, ...this.#machineOf(scenario) })
+      this.#utilities.log.notice(`${scenario.name}: ${[report, ...(cost === undefined ? [] : [cost])].join('; ')}`)
+    }
+  }
+
+  /** Where serverless.yml says nothing for all functions either, ours or AWS' own default. */
+  #machineOf({ name }: Scenario): { readonly memoryMb: number; readonly architecture: 'arm64' | 'x86_64' } {
+    const { provider } = this.#serverless.service
+    const { memorySize, architecture } = this.#serverless.service.getFunction(name)
+    return {
+      memoryMb: Number(memorySize ?? provider.memorySize ?? functionDefaults.memorySize),
+      architecture: (architecture ?? provider.architecture) === 'arm64' ? 'arm64' : 'x86_64',
     }
   }
 
   /** Before Serverless compiles the functions: it sets an empty `vpc` then, where there was none. */
   #findNetworks(): void {
     for (const { scenario } of this.#scenarios) {
-      const { vpc = this.#serverless.service.provider.vpc } = this.#serverless.service.getFunction(scenario.name)
-      if (vpc) this.#inVpc.add(scenario.name)
+      const network = networkOf(this.#serverless.service.getFunction(scenario.name).vpc, this.#serverless.service.provider.vpc)
+      if (network !== undefined) this.#networks.set(scenario.name, network)
     }
   }
 
   /** All at once, and before anything is built, which takes its time. */
-  #refuseStores(): void {
+  #refuseSettings(): void {
     const settings = this.#serverless.configurationInput.sluice
     if (settings === undefined) return
     const shared = [...accessProblems(settings), ...stateSettingsProblems(settings)]
     const own = this.#scenarios.flatMap(({ file, scenario }) => {
-      const problems = stateProblems(scenario, this.#environmentOf(scenario), settings)
+      const environment = { ...this.#serverless.service.provider.environment, ...this.#environmentOf(scenario) }
+      const problems = [
+        ...environmentProblems(environment, settings, scenario),
+        ...stateProblems(scenario, this.#environmentOf(scenario), settings),
+      ]
       return problems.map(problem => `${file}: ${problem}`)
     })
-    const problems = [...shared, ...own]
-    if (problems.length > 0) throw this.#error(`${problems.join('.\n')}.`, 'SLUICE_REFUSED')
-  }
-
-  /** Measured once for the same bundle. A figure is no reason to stop a deploy: what cannot be measured here is not told. */
-  async #costOf(name: string, { code }: Bundle): Promise<readonly string[]> {
-    const hash = createHash('sha256').update(code).digest('hex').slice(0, 16)
-    const known = join(this.#serverless.serviceDir, '.sluice', 'load', `${hash}.cost.txt`)
-    if (existsSync(known)) return [readFileSync(known, 'utf8')]
-    const { costInShort } = await import('../lib/cli/cost.ts')
-    const told = await costInShort(name).catch(() => undefined)
-    if (told === undefined) return []
-    writeFileSync(known, told)
-    return [told]
+    this.#refuse([...shared, ...own])
   }
 
   /** Intrinsics have no value before the deploy; something of the same form stands for an address, to which nothing connects while it is loaded. */
@@ -319,7 +263,7 @@ export default class SluicePlugin {
     return scheme === undefined ? {} : { stateScheme: scheme }
   }
 
-  #environmentOf({ name }: Scenario): Readonly<Record<string, unknown>> {
+  #environmentOf({ name }: Scenario): Environment {
     return this.#serverless.service.getFunction(name).environment ?? {}
   }
 
@@ -342,7 +286,7 @@ export default class SluicePlugin {
       ...pollerGroupProblems([...groups.values()]),
       ...progressGroupProblems(mappings, namespace),
     ]
-    if (shared.length > 0) throw this.#error(`${shared.join('.\n')}.`, 'SLUICE_REFUSED')
+    this.#refuse(shared)
     this.#warnOfStages(settings)
     for (const warning of settings === undefined ? [] : accessWarnings(settings)) this.#utilities.log.warning(`${warning}.`)
     for (const scenarioFile of this.#scenarios) Object.assign(Resources, this.#resourcesOf(scenarioFile, settings!))
@@ -366,7 +310,8 @@ export default class SluicePlugin {
   }
 
   #observability(settings: SluiceSettings): Readonly<Record<string, object>> {
-    const { alarms = {}, dashboards = true } = settings
+    const { dashboards = true } = settings
+    const alarms = typeof settings.alarms === 'object' ? settings.alarms : settings.alarms === false ? false : {}
     const naming = this.#naming
     const watched = this.#scenarios.map(({ scenario }) => ({
       scenario,
@@ -432,28 +377,33 @@ export default class SluicePlugin {
     // By now Serverless knows the timeout, also where it is a variable or that of all functions.
     const settled = { ...mapping, functionTimeoutSeconds: Number(lambda.timeout) }
     this.#refuseWhatCannotRun(mappingProblems(settled, Date.now()), file)
-    const inVpc = this.#inVpc.has(scenario.name)
+    const network = this.#networks.get(scenario.name)
     const looksUp = storesOf(scenario).includes('redis')
-    for (const warning of [...mappingWarnings(settled), ...networkWarnings(settings, { inVpc, looksUp })]) {
+    this.#refuseWhatCannotRun(networkProblems(settings, network), file)
+    const ownRole = lambda.role === roleIdOf(naming, scenario.name)
+    for (const warning of [
+      ...mappingWarnings(settled),
+      ...networkWarnings(settings, { inVpc: network !== undefined, looksUp }),
+      ...(ownRole ? [] : [`Nothing is added to its role, which is made elsewhere: it needs the rights of infra/permissions.ts`]),
+    ]) {
       this.#utilities.log.warning(`${file}: ${warning}.`)
     }
-    const isSelfManaged = clusterKind(settings) === 'self-managed'
     const stateTable = stateTableOfFunction(scenario, this.#environmentOf(scenario))
     const roleId = roleIdOf(naming, scenario.name)
-    const ownRole = lambda.role === roleId
-    const statements = statementsOf(scenario, {
-      cluster: isSelfManaged ? undefined : settings.cluster,
+    const { provider } = this.#serverless.service
+    const rights = {
+      cluster: clusterKind(settings) === 'self-managed' ? undefined : settings.cluster,
       settings: mapping,
       deadLetterTopic: deadLetterTopicOf(scenario.name, settings),
       namespace: namespaceOf(settings),
-      logGroupName: naming.getLogGroupName(lambda.name),
       secret: settings.kafka?.secret,
       secretKey: settings.kafka?.secretKey,
       authority: settings.kafka?.authority,
       ...(stateTable !== undefined && { stateTable }),
-      tracing: settings.tracing === true,
-    })
-    this.#refuseWhatCannotRun(policyProblems(statements), file)
+      ...rightsOfSettings(lambda, provider, naming.getLogGroupName(lambda.name)),
+    }
+    if (ownRole) this.#refuseWhatCannotRun(roleProblems(scenario, rights, provider), file)
+    const tags = { ...provider.tags, ...lambda.tags }
     const place = {
       source: mappingSource(settings),
       functionId: naming.getLambdaLogicalId(scenario.name),
@@ -464,10 +414,11 @@ export default class SluicePlugin {
           ? [stateTableId]
           : []),
       ],
-      access: mappingAccess(settings),
+      access: mappingAccess(settings, network),
+      tags: tagList(tags),
     }
     return {
-      ...(ownRole && { [roleId]: this.#roleResource(statements) }),
+      ...(ownRole && { [roleId]: roleResource(scenario, rights, provider) }),
       [mappingIdOf(naming, scenario.name, mapping.topic)]: mappingResource(mapping, place),
     }
   }
@@ -482,26 +433,6 @@ export default class SluicePlugin {
         : 'its rules give no filter pattern, every record comes'
     this.#utilities.log.notice(`${scenario.name}: ${told}`)
     return { ...mapping, filterPatterns }
-  }
-
-  #roleResource(statements: readonly unknown[]): object {
-    const forAll = this.#serverless.service.provider.iam?.role
-    return {
-      Type: 'AWS::IAM::Role',
-      Properties: {
-        AssumeRolePolicyDocument: {
-          Version: '2012-10-17',
-          Statement: [{ Effect: 'Allow', Principal: { Service: ['lambda.amazonaws.com'] }, Action: ['sts:AssumeRole'] }],
-        },
-        ...(forAll?.permissionsBoundary !== undefined && { PermissionsBoundary: forAll.permissionsBoundary }),
-        Policies: [
-          {
-            PolicyName: 'sluice',
-            PolicyDocument: { Version: '2012-10-17', Statement: [...statements, ...(forAll?.statements ?? [])] },
-          },
-        ],
-      },
-    }
   }
 
   async #prepareInvocation(): Promise<void> {
@@ -521,7 +452,11 @@ export default class SluicePlugin {
   }
 
   #refuseWhatCannotRun(problems: readonly string[], file: string): void {
-    if (problems.length > 0) throw this.#error(problems.map(problem => `${file}: ${problem}.`).join('\n'), 'SLUICE_REFUSED')
+    this.#refuse(problems.map(problem => `${file}: ${problem}`))
+  }
+
+  #refuse(problems: readonly string[]): void {
+    if (problems.length > 0) throw this.#error(`${problems.join('.\n')}.`, 'SLUICE_REFUSED')
   }
 
   get #isLocalInvocation(): boolean {
@@ -535,11 +470,6 @@ export default class SluicePlugin {
   #error(message: string, code: string): Error {
     return new this.#serverless.classes.Error(message, code)
   }
-}
-
-/** For look-ups, or for the state that has no store of its own. */
-function needsRedis(scenario: Scenario, { state }: SluiceSettings): boolean {
-  return storesOf(scenario).includes('redis') || (hasState(scenario) && state === undefined)
 }
 
 const isTerminal = process.stderr.isTTY === true
@@ -557,26 +487,6 @@ function functionProblems(looksUp: boolean, lambda: FunctionObject, settings: Sl
   return problems
 }
 
-function deadLetterProblems(scenario: Scenario, topic: string): readonly string[] {
-  const cure = 'set another "deadLetterTopic" under "sluice"'
-  if (topic === scenario.source.topic)
-    return [
-      `its dead letters would go to "${topic}", which it reads: each would be read again and set aside again, for ever; ${cure}`,
-    ]
-  if (outputTopics(scenario).includes(topic))
-    return [`its dead letters would go to "${topic}", where a sink writes: who reads that would take them for outputs; ${cure}`]
-  return []
-}
-
-/** What the function tells beside its metrics. */
-function tellingEnvironment({ logs = {}, tracing }: SluiceSettings): Readonly<Record<string, unknown>> {
-  return {
-    ...(logs.level !== undefined && { POWERTOOLS_LOG_LEVEL: logs.level }),
-    ...(logs.sample && { SLUICE_LOG_SAMPLE: String(logs.sample) }),
-    ...(tracing && { SLUICE_TRACING: 'on' }),
-  }
-}
-
 const observabilityFile = '.serverless/sluice-observability.json'
 
 /** CloudFormation's limits for one template. docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
@@ -591,24 +501,6 @@ function templateProblems(template: { readonly Resources: object }): readonly st
     ...(count > mostResources ? [`A template has ${count} resources, and CloudFormation takes ${mostResources}. ${cure}`] : []),
     ...(length > longestTemplate ? [`A template has ${length} characters, and CloudFormation takes 1 MB. ${cure}`] : []),
   ]
-}
-
-/** All inline policies of a role together. */
-const longestPolicy = 10_240
-
-function policyProblems(statements: readonly unknown[]): readonly string[] {
-  const { length } = JSON.stringify(statements)
-  if (length <= longestPolicy) return []
-  return [`its role's policy has ${length} characters, and IAM takes ${longestPolicy}: name fewer topics under "among"`]
-}
-
-function deadLetterTopicOf(name: string, settings: SluiceSettings): string {
-  const namespace = namespaceOf(settings)
-  return settings.deadLetterTopic ?? ownDeadLetterTopicOf({ ...(namespace !== undefined && { namespace }), scenario: name })
-}
-
-function namespaceOf(settings: SluiceSettings | undefined): string | undefined {
-  return settings?.namespace || undefined
 }
 
 function artifactOf(name: string): string {

@@ -27,7 +27,10 @@ export interface DiscoveryOptions {
 
 export function discoverScenarios(serviceFolder: string, options: DiscoveryOptions): Discovery {
   const scenarios: ScenarioFile[] = []
-  const errors: string[] = []
+  // Serverless takes both endings for its own files, and who uses the other one here would miss a function without a word.
+  const errors = globSync('functions/*.yaml', { cwd: serviceFolder })
+    .sort()
+    .map(file => `${file} is no scenario, since their files end in ".yml": rename it, or move it elsewhere\n`)
   const warnings: string[] = []
   for (const file of globSync('functions/*.yml', { cwd: serviceFolder }).sort()) {
     const text = readFileSync(join(serviceFolder, file), 'utf8')

@@ -42,8 +42,10 @@ export interface SluiceSettings {
   /** How long the source topics keep records, `7d` where it is not said, or `forever`: caps with `within` are kept as much longer (retention.ts). */
   readonly sourceRetention?: string
   readonly deadLetterTopic?: string
-  /** `false`: none. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
-  readonly alarms?: false | { readonly topic?: unknown; readonly lag?: number }
+  /** By scenario, what differs by stage of its "source" (stage-sources.ts). */
+  readonly sources?: Readonly<Record<string, Readonly<Record<string, unknown>> | null>>
+  /** `false`: none; `true`: as without the line. `topic`: ARN of an SNS topic that they go to. `lag`: records that may wait. */
+  readonly alarms?: boolean | { readonly topic?: unknown; readonly lag?: number }
   readonly dashboards?: boolean
   /** `derived`: AWS keeps away what the rules drop for sure, judged by the value alone. Default `none`: the function sees every record. */
   readonly filterPatterns?: 'derived' | 'none'
@@ -54,7 +56,12 @@ export interface SluiceSettings {
   readonly vpc?: { readonly securityGroupIds: readonly unknown[]; readonly subnetIds: readonly unknown[] }
 }
 
-const intrinsic = { type: 'object', minProperties: 1, maxProperties: 1 } as const
+const intrinsic = {
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 1,
+  propertyNames: { pattern: '^(Ref|Fn::[A-Za-z0-9]+)$' },
+} as const
 const intrinsicOr = (text: object) => ({ anyOf: [{ type: 'string', ...text }, intrinsic] })
 
 const secretArn = '^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$'
@@ -86,18 +93,22 @@ export const settingsSchema = {
       additionalProperties: false,
     },
     deadLetterTopic: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$' },
+    // "anyOf" would only tell that none of both fits, and not which key is unknown.
     alarms: {
-      anyOf: [
-        { const: false },
-        {
-          type: 'object',
-          properties: {
-            topic: intrinsicOr({ pattern: '^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$' }),
-            lag: { type: 'integer', minimum: 1 },
-          },
-          additionalProperties: false,
+      if: { type: 'object' },
+      then: {
+        type: 'object',
+        properties: {
+          topic: intrinsicOr({ pattern: '^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+$' }),
+          lag: { type: 'integer', minimum: 1 },
         },
-      ],
+        additionalProperties: false,
+      },
+      else: { type: 'boolean' },
+    },
+    sources: {
+      type: 'object',
+      additionalProperties: { anyOf: [{ type: 'object' }, { type: 'null' }] },
     },
     dashboards: { type: 'boolean' },
     filterPatterns: { enum: ['derived', 'none'] },
@@ -110,8 +121,8 @@ export const settingsSchema = {
     vpc: {
       type: 'object',
       properties: {
-        securityGroupIds: { type: 'array', minItems: 1, maxItems: 5, items: intrinsicOr({}) },
-        subnetIds: { type: 'array', minItems: 1, maxItems: 16, items: intrinsicOr({}) },
+        securityGroupIds: { type: 'array', minItems: 1, maxItems: 5, items: intrinsicOr({ minLength: 1 }) },
+        subnetIds: { type: 'array', minItems: 1, maxItems: 16, items: intrinsicOr({ minLength: 1 }) },
       },
       required: ['securityGroupIds', 'subnetIds'],
       additionalProperties: false,
@@ -120,3 +131,7 @@ export const settingsSchema = {
   required: ['cluster', 'bootstrapServers'],
   additionalProperties: false,
 } as const
+
+export function namespaceOf(settings: SluiceSettings | undefined): string | undefined {
+  return settings?.namespace || undefined
+}

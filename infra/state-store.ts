@@ -49,11 +49,14 @@ export function stateSettingsProblems({ state, createStateTable, redisCluster }:
 
 export const stateTableId = 'SluiceStateTable'
 
-/** State outlives the stack: without it a scenario could not go on where it was. */
+/**
+ * State outlives the stack: without it a scenario could not go on where it was. A table of a deploy that failed at once is empty and goes with it,
+ * or the next deploy would find its name taken.
+ */
 export function stateTableResource(table: string): object {
   return {
     Type: 'AWS::DynamoDB::Table',
-    DeletionPolicy: 'Retain',
+    DeletionPolicy: 'RetainExceptOnCreate',
     UpdateReplacePolicy: 'Retain',
     Properties: {
       TableName: table,

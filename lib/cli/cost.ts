@@ -75,14 +75,23 @@ export const command: Command = {
     }),
 }
 
-/** For the output of `serverless package`: of full batches, the least that it can be. Undefined without a sample event to measure with. */
-export async function costInShort(name: string): Promise<string | undefined> {
+/** For the output of `serverless package`: CPU milliseconds per 1,000 events, with stores in memory. Undefined without a sample event. */
+export async function measuredCpuMs(name: string): Promise<number | undefined> {
   if (!existsSync(join('events', `${name}.json`))) return undefined
   const compiled = await loadCompiled(openScenario(name))
-  const workload = workloadOf(compiled.scenario, await measure(compiled, compiled.scenario, brief), 0)
+  return measure(compiled, compiled.scenario, brief)
+}
+
+/** For the same: of full batches, the least that it can be, with the function's settings as they are for a stage. */
+export function costInShort(
+  scenario: Scenario,
+  cpuMsPer1000: number,
+  settings: Pick<Workload, 'memoryMb' | 'architecture'>,
+): string {
+  const workload = { ...workloadOf(scenario, cpuMsPer1000, 0), ...settings }
   const eventsPerSecond = Math.ceil(workload.batchSize / (workload.windowSeconds || 0.5))
   const { perMillion } = costOf({ ...workload, eventsPerSecond })
-  return `${dollars(perMillion)} per million events in full batches, from ${eventsPerSecond} a second on`
+  return `${dollars(perMillion)} per million events in full batches, from ${eventsPerSecond} a second on (CPU measured here, Kafka and stores assumed)`
 }
 
 function workloadOf(scenario: Scenario, cpuMsPer1000: number, eventsPerSecond: number): Workload {
@@ -124,7 +133,7 @@ function rendered(scenario: Scenario, workload: Workload, cost: Cost, others: Ot
     row(
       'duration',
       dollars(cost.duration),
-      `${cost.batchMs} ms a batch, ${workload.memoryMb} MB, ${workload.architecture}; ${workload.cpuMsPer1000.toFixed(2)} ms CPU per 1,000 events${isMeasured ? ', measured here' : ''}`,
+      `${cost.batchMs} ms a batch, ${workload.memoryMb} MB, ${workload.architecture}; ${workload.cpuMsPer1000.toFixed(2)} ms CPU per 1,000 events${isMeasured ? ', measured here with Kafka and stores in memory' : ''}`,
     ),
     row('logs', dollars(cost.logs), "a line of metrics a batch, and Lambda's own"),
     row('pollers', dollars(cost.pollers), workload.mode === 'provisioned' ? 'one poller unit, not shared' : 'on demand: free'),

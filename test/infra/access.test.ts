@@ -125,7 +125,7 @@ test.each<[string, SluiceSettings, readonly string[]]>([
     'IAM of MSK elsewhere',
     settings('self-managed', { security: 'msk-iam' }),
     [
-      'The mapping at a self-managed cluster has no "security: msk-iam": it takes plaintext, tls, sasl-plain, sasl-scram-256, sasl-scram-512',
+      'sluice does not set up "security: msk-iam" for the mapping at a self-managed cluster: it takes plaintext, tls, sasl-plain, sasl-scram-256, sasl-scram-512',
     ],
   ],
   [

@@ -116,7 +116,7 @@ test('the table has the key and the time to live that the function writes', () =
   const template = { Resources: { [stateTableId]: stateTableResource('sluice-state') } }
   expect(templateProblems(template)).toEqual([])
   expect(template.Resources[stateTableId]).toMatchObject({
-    DeletionPolicy: 'Retain',
+    DeletionPolicy: 'RetainExceptOnCreate',
     Properties: {
       TableName: 'sluice-state',
       KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],

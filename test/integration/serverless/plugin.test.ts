@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { cfnLint, whyNoCfnLint } from '../../../infra/local/cfn-lint.ts'
 import { templateProblems } from '../../infra/template-schema.ts'
@@ -549,6 +549,158 @@ test('where it is asked for, patterns are derived from the rules, and told', asy
     Filters: [{ Pattern: '{"value":{"amount":[{"numeric":[">",100,"<",200]}]}}' }],
   })
   expect(templateProblems(templateOf(service))).toEqual([])
+})
+
+test('what serverless.yml says of all functions holds for role, mapping and cost; a stage sets a mapping otherwise', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+    .replace(
+      '  architecture: arm64\n',
+      `  architecture: \${param:architecture}
+  memorySize: \${param:memory}
+  kmsKeyArn: arn:aws:kms:eu-central-1:123456789012:key/environment
+  tracing: { lambda: true }
+  logs: { lambda: { logGroup: /teams/shared } }
+  tags: { team: offers }
+  iam:
+    role:
+      path: /teams/
+      managedPolicies: [arn:aws:iam::aws:policy/ReadOnlyAccess]
+      tags: { audited: 'yes' }
+`,
+    )
+    .replace('sluice:\n', 'sluice:\n  namespace: false\n  sources: ${param:sources}\n')
+  writeFileSync(
+    file,
+    `${text}
+params:
+  default:
+    architecture: arm64
+    memory: 1024
+    sources: {}
+  prod:
+    architecture: x86_64
+    memory: 4096
+    sources:
+      telecom-campaign: { batchSize: '\${env:BATCH_SIZE}', enabled: false, provisionedPollerConfig: { maximumPollers: 4 } }
+`,
+  )
+  const packaged = async (stage: string) => {
+    const { code, output } = await service.serverless(['package', '--stage', stage], { BATCH_SIZE: '250' })
+    expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+    const mapping = Object.entries(service.resources()).find(([id]) => id.startsWith('TelecomDashcampaignTrigger'))![1]
+    return { mapping: mapping.Properties, cost: /telecom-campaign: .*; (\$.*)/.exec(output)?.[1] }
+  }
+  const dev = await packaged('dev')
+  expect(dev.mapping).toMatchObject({ BatchSize: 100, Enabled: true, Tags: [{ Key: 'team', Value: 'offers' }] })
+  expect(dev.mapping).not.toHaveProperty('ProvisionedPollerConfig')
+  expect(dev.cost).toMatch(/^\$.* in full batches, from 200 a second on \(CPU measured here, Kafka and stores assumed\)$/)
+  const role = service.resources()['TelecomDashcampaignRole']!.Properties
+  expect(role).toMatchObject({
+    Path: '/teams/',
+    ManagedPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+    Tags: [{ Key: 'audited', Value: 'yes' }],
+  })
+  const policies = JSON.stringify(role['Policies'])
+  expect(policies).toContain('log-group:/teams/shared:*')
+  expect(policies).toContain('xray:PutTraceSegments')
+  expect(policies).toContain('"kms:Decrypt"],"Resource":["arn:aws:kms:eu-central-1:123456789012:key/environment"]')
+  expect(templateProblems(templateOf(service))).toEqual([])
+  const prod = await packaged('prod')
+  expect(prod.mapping).toMatchObject({
+    BatchSize: 250,
+    Enabled: false,
+    ProvisionedPollerConfig: { MaximumPollers: 4, PollerGroupName: 'sluice' },
+  })
+  // The same code, and so what was measured for it, on another machine in other batches.
+  expect(prod.cost).toContain('from 500 a second on')
+})
+
+test('a role that is there already is taken, and the network of all functions is that of a mapping elsewhere', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+    .replace(/cluster: .*/, 'cluster: self-managed')
+    .replace(/ {2}vpc:\n(?: {4,}.*\n)*/, '')
+    .replace(
+      '  architecture: arm64\n',
+      `  architecture: arm64
+  iam: { role: 'arn:aws:iam::123456789012:role/all' }
+  vpc: { securityGroupIds: [sg-1], subnetIds: [subnet-1] }
+`,
+    )
+  writeFileSync(file, text)
+  const { code, output } = await service.serverless(['package'])
+  expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
+  expect(output).toContain('functions/telecom-campaign.yml: Nothing is added to its role, which is made elsewhere')
+  expect(Object.values(service.resources()).filter(({ Type }) => Type === 'AWS::IAM::Role')).toEqual([])
+  expect(service.resources()['TelecomDashcampaignLambdaFunction']!.Properties['Role']).toBe('arn:aws:iam::123456789012:role/all')
+  const mapping = Object.entries(service.resources()).find(([id]) => id.startsWith('TelecomDashcampaignTrigger'))![1]
+  expect(mapping.Properties['SourceAccessConfigurations']).toEqual([
+    { Type: 'VPC_SUBNET', URI: 'subnet:subnet-1' },
+    { Type: 'VPC_SECURITY_GROUP', URI: 'security_group:sg-1' },
+  ])
+  expect(templateProblems(templateOf(service))).toEqual([])
+})
+
+test('what would be passed over in silence is refused: variables of ours, settings of no mapping, files that are none', async () => {
+  const service = newService()
+  const file = service.path('serverless.yml')
+  const text = readFileSync(file, 'utf8')
+  const refused = async () => {
+    const { code, output } = await service.serverless(['package'])
+    expect(code).toBe(1)
+    return output
+  }
+  writeFileSync(service.path('functions/other.yaml'), droppedIn)
+  expect(await refused()).toContain('functions/other.yaml is no scenario, since their files end in ".yml": rename it')
+  rmSync(service.path('functions/other.yaml'))
+
+  writeFileSync(
+    file,
+    text.replace(
+      'sluice:\n',
+      `sluice:
+  sources:
+    telecom-campaing: { batchSize: 1 }
+    telecom-campaign: { batchSize: 0, maximumRetryAttempts: 3, batchsize: 5 }
+`,
+    ),
+  )
+  const sources = await refused()
+  expect(sources).toContain('"sources" under "sluice" names "telecom-campaing", and there is no functions/telecom-campaing.yml')
+  expect(sources).toContain('of telecom-campaign: "batchSize" needs a whole number from 1 to 10,000 records, found "0"')
+  expect(sources).toContain('"maximumRetryAttempts" cannot be set: exactly-once needs every batch again until it succeeds')
+  expect(sources).toContain('has no "batchsize"')
+
+  writeFileSync(
+    file,
+    text.replace('  architecture: arm64\n', "  architecture: arm64\n  environment: { SLUICE_GENERATION: '2' }\n"),
+  )
+  const environment = '  environment: { SLUICE_DEAD_LETTER_TOPIC: my-dlq, SLUICE_PARTIAL_RESPONSE: "on" }\n'
+  writeFileSync(service.path('functions/dropped-in.yml'), `${droppedIn}${environment}`)
+  const variables = await refused()
+  for (const [variable, cure] of [
+    ['SLUICE_GENERATION', 'set "generation" in the scenario'],
+    ['SLUICE_DEAD_LETTER_TOPIC', 'set "deadLetterTopic" under "sluice"'],
+    ['SLUICE_PARTIAL_RESPONSE', 'set "delivery" and "provisionedPollerConfig" in the scenario'],
+  ])
+    expect(variables).toContain(
+      `functions/dropped-in.yml: "environment" sets ${variable}, from which role and mapping would differ: remove it, and ${cure}`,
+    )
+
+  writeFileSync(
+    file,
+    text
+      .replace('sluice:\n', 'sluice:\n  alarms: { lagg: 3 }\n')
+      .replace(/cluster: .*/, 'cluster: { arn: arn:aws:kafka:eu-central-1:123456789012:cluster/a/b }')
+      .replace(/- \$\{env:SLUICE_SECURITY_GROUP.*/, "- ''"),
+  )
+  const block = await refused()
+  expect(block).toMatch(/at 'sluice.alarms': unrecognized property 'lagg'/)
+  expect(block).toMatch(/at 'sluice.cluster'/)
+  expect(block).toMatch(/at 'sluice.vpc.securityGroupIds/)
 })
 
 interface Template {
