@@ -1,8 +1,10 @@
 // Filter patterns of the event source mapping, from the rules: what no pattern matches is dropped by AWS before it costs an invocation. A
-// pattern is a necessary condition, never the rule itself: a record that could emit, or fail where a rule reads it, matches. What AWS'
-// patterns cannot say exactly is left out, which only lets more through.
+// pattern is a necessary condition, never the rule itself: a record that could emit or leave state matches, and one whose fields are as declared
+// also where a rule fails on it. A record with a field that is missing or of another type may be kept away, which the function would make a
+// dead letter: no pattern tells it from one that the rules drop. What AWS' patterns cannot say exactly is left out, which only lets more
+// through.
 // docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
-import type { Typed } from '../lib/language/typed.ts'
+import { childrenOf, type Typed } from '../lib/language/typed.ts'
 import type { Field, Type } from '../lib/language/types.ts'
 import type { Scenario } from '../lib/scenario/scenario.ts'
 
@@ -31,6 +33,8 @@ function wanted(scenario: Scenario): Condition {
   // Without an output there is nothing to lose, unless a missing look-up or decision makes a dead letter of its own.
   const optional = [...scenario.enrichers, ...scenario.decisions]
   if (optional.some(({ onMissing }) => onMissing === 'deadLetter') || writesState(scenario)) return everything
+  // Who fails on a filter is a dead letter, whatever the sinks want.
+  if (scenario.filters.some(({ condition }) => mayFail(condition.typed, scenario))) return everything
   return union(
     // The list of a "forEach" may fail before its "when" is asked.
     scenario.sinks.map(({ when, forEach }) =>
@@ -50,6 +54,28 @@ function writesDropped(scenario: Scenario): readonly Condition[] {
     entry.kind === 'remember' && entry.when !== undefined ? [possible(entry.when.typed, true, scenario)] : [],
   )
 }
+
+/** Whether some record whose fields are as declared fails on it; in doubt it does. */
+function mayFail(node: Typed, scenario: Scenario): boolean {
+  if (node.kind === 'error' || (node.kind === 'apply' && !neverFailing.has(node.operation))) return true
+  if (node.kind === 'name' && node.name !== 'event') {
+    const variable = scenario.variables.find(({ name }) => name === node.name)
+    return variable?.value.kind !== 'expression' || mayFail(variable.value.checked.typed, scenario)
+  }
+  return childrenOf(node).some(child => mayFail(child, scenario))
+}
+
+const neverFailing: ReadonlySet<string> = new Set([
+  '<',
+  '<=',
+  '>',
+  '>=',
+  'same',
+  'different',
+  'listHas',
+  'startsWith',
+  'endsWith',
+])
 
 /** All of them; the ones that say most first, since too many alternatives are cut. */
 function all(conditions: readonly Condition[]): Condition {

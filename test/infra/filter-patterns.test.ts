@@ -84,6 +84,14 @@ test.each<[string, Rules, readonly object[]]>([
     [{ value: { flag: [true] } }, { value: { type: ['BUY'] } }],
   ],
   [
+    'what some sink wants, beside filters that never fail',
+    {
+      filters: ['event.type == "BUY" || has(event.s)'],
+      sinks: '  a: { topic: a, when: event.flag, value: event }',
+    },
+    [{ value: { flag: [true], type: ['BUY'] } }, { value: { flag: [true], s: [{ exists: true }] } }],
+  ],
+  [
     'what passes the filters and writes state, though no sink wants it',
     {
       filters: ['event.type == "BUY"'],
@@ -123,6 +131,10 @@ test.each<[string, Rules]>([
     { filters: ['event.flag'], sinks: '  a: { topic: a, value: event }\n  b: { topic: b, on: dropped, value: event }' },
   ],
   ['no rule at all', { filters: [] }],
+  [
+    'a filter that may fail, whatever the sinks want',
+    { filters: ['10 / event.n > 3'], sinks: '  a: { topic: a, when: event.flag, value: event }' },
+  ],
   [
     'an entry that every record writes',
     {
@@ -190,6 +202,18 @@ describe('no record that emits or leaves state is kept away', () => {
     },
     { requiredKeys: ['type', 'n', 'd', 'flag', 'geo', 'items'] },
   )
+  /** A required field that is missing, or of another type: the function makes a dead letter of it. */
+  const flawed = fc
+    .tuple(
+      event,
+      fc.constantFrom('type', 'n', 'd', 'flag', 'geo', 'items'),
+      fc.constantFrom(undefined, null, 'x', 7.5, true, {}, []),
+    )
+    .map(([one, field, value]) => ({ ...one, [field]: value }))
+  const record = fc.oneof(
+    { weight: 4, arbitrary: event.map(one => ({ one: one as object, isFlawed: false })) },
+    { weight: 1, arbitrary: flawed.map(one => ({ one: one as object, isFlawed: true })) },
+  )
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
   /** What records leave: by the filters, by a condition of its own, always; a cap; both. */
@@ -207,13 +231,14 @@ describe('no record that emits or leaves state is kept away', () => {
   test('whatever the rules and records', async () => {
     let derived = 0
     let kept = 0
+    let flawedKept = 0
     const withState = { derived: 0, kept: 0, left: 0 }
     await fc.assert(
       fc.asyncProperty(
         fc.array(condition, { maxLength: 2 }),
         fc.constantFrom('event.n > 1 && event.n < 4', 'event.flag || 10 / event.n > 3'),
         fc.option(condition),
-        fc.array(event, { minLength: 8, maxLength: 12 }),
+        fc.array(record, { minLength: 8, maxLength: 12 }),
         states,
         fc.boolean(),
         async (conditions, shared, when, events, [kind, writes], readsState) => {
@@ -241,7 +266,7 @@ describe('no record that emits or leaves state is kept away', () => {
           }
           const options = { lookups: {}, log: silent, state: watched }
           const { handler, kafka } = embed(interpretedPlan(plan({ ...scenario, stopAbove: 1 })), options)
-          for (const [offset, one] of events.entries()) {
+          for (const [offset, { one, isFlawed }] of events.entries()) {
             const before = kafka.committed.length
             left = 0
             const value = Buffer.from(JSON.stringify(one))
@@ -261,7 +286,9 @@ describe('no record that emits or leaves state is kept away', () => {
             if (!passes(patterns, value)) {
               kept++
               if (state !== undefined) withState.kept++
-              const emitted = kafka.committed.length - before
+              const outputs = kafka.committed.slice(before)
+              const emitted = (isFlawed ? outputs.filter(({ topic }) => topic === 'out') : outputs).length
+              if (isFlawed) flawedKept += outputs.length
               expect({ emitted, left, filters, when, state, one, patterns }).toMatchObject({ emitted: 0, left: 0 })
             } else if (left > 0) withState.left++
           }
@@ -272,6 +299,8 @@ describe('no record that emits or leaves state is kept away', () => {
     // The property is not empty.
     expect(derived).toBeGreaterThan(100)
     expect(kept).toBeGreaterThan(500)
+    // Dead letters that nobody sees, as infra/README.md says.
+    expect(flawedKept).toBeGreaterThan(50)
     expect(withState.derived).toBeGreaterThan(50)
     expect(withState.kept).toBeGreaterThan(200)
     expect(withState.left).toBeGreaterThan(200)
