@@ -149,8 +149,11 @@ function openLedger(
       seeWindow(timeMs)
       return used + units <= limit && !(member !== undefined && members.has(member))
     },
-    hasRoom: (coordinates, wanted) =>
-      mostBytes === Number.POSITIVE_INFINITY || bytes + bytesOf(coordinates, next(wanted)) <= mostBytes,
+    hasRoom(coordinates, wanted) {
+      const isFull = () => mostBytes < Number.POSITIVE_INFINITY && bytes + bytesOf(coordinates, next(wanted)) > mostBytes
+      if (isFull()) forgetOutside(wanted.timeMs)
+      return !isFull()
+    },
     grant(coordinates, wanted) {
       const place = next(wanted)
       places.set(coordinates, place)
@@ -165,6 +168,17 @@ function openLedger(
       places.delete(coordinates)
       latestOutsideMs = Number.POSITIVE_INFINITY
     },
+  }
+
+  /** Where there is no room, what counts goes before what may still count for a record from before: the oldest go, a quarter at once. */
+  function forgetOutside(timeMs: number): void {
+    if (withinMs === undefined) return
+    const outside = [...places].filter(([, place]) => place.timeMs <= Math.min(timeMs, nowMs) - withinMs)
+    for (const [coordinates, place] of outside.sort(([, a], [, b]) => a.timeMs - b.timeMs)) {
+      if (bytes <= 0.75 * mostBytes) return
+      bytes -= bytesOf(coordinates, place)
+      places.delete(coordinates)
+    }
   }
 
   function next({ timeMs, units, member }: Wanted): Place {

@@ -5,6 +5,7 @@ import { posix } from 'node:path'
 import type { Declaration, Scope } from '../language/checked.ts'
 import type { Range } from '../language/problem.ts'
 import { describeType, type Field, type Type } from '../language/types.ts'
+import { reportManyPlaces } from './cap-places.ts'
 import { reportCapSlots } from './cap-slots.ts'
 import { reportCycles } from './cycles.ts'
 import { analyseDecision } from './decision/analyse.ts'
@@ -144,6 +145,7 @@ export function analyse(syntax: ScenarioSyntax, options: AnalyseOptions = {}): A
   }
   const orderedParts = { ...parts, state: syntax.state }
   if (options.redisCluster === true) reportCapSlots([...caps.values()], report)
+  reportManyPlaces([...caps.values()], report)
   reportCapReads(orderedParts, uses, names, report)
   if (!hasCycles) reportRoundsOfState(orderedParts, ordered, names, report)
   // Such a name has no type; a scenario with it must not leave here as sound.

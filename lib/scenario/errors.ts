@@ -153,6 +153,10 @@ export const errors = {
     severity: 'error',
     text: 'Caps {names} lie in different slots of the Redis Cluster, so that they cannot be asked together',
   },
+  'many-places': {
+    severity: 'warning',
+    text: 'Cap "{name}" has up to {limit} places under one key, and those of a key are one value of the store',
+  },
 
   // Decisions.
   'cell-count': { severity: 'error', text: 'Row {row} of decision table "{table}" has {found} cells, its heading {needed}' },

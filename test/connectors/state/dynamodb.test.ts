@@ -146,6 +146,23 @@ describe('a cap with as many places as an item takes', () => {
     expect(await answersTo(state, { lock: other, token: theirs, ...late, asks: [ask(400, 3 * hour)] })).toEqual(['1/1'])
   })
 
+  test('is not, where what fills it lies outside the window: the oldest are forgotten', async () => {
+    const scope = 'window.1'
+    const lock = lockOf(0, scope)
+    const token = await claimed(state, lock)
+    const window = [{ ...caps(scope)[0]!, withinMs: hour, expiresMs: 1000 * hour }]
+    const minutes = (n: number) => ask(n, n * 600_000)
+    const two = (ns: readonly number[]) =>
+      answersTo(state, { lock, token, from: ns[0]!, to: ns.at(-1)!, caps: window, asks: ns.map(minutes) })
+    expect(new Set(await two(numbers(0, 250)))).toEqual(
+      new Set(['1/1', '2/2', '3/3', '4/4', '5/5', '6/6', '1/6', '2/6', '3/6', '4/6', '5/6']),
+    )
+    expect(await two(numbers(250, 500))).not.toContain('full by 0')
+    // Within the last days it still knows: a record from 10 hours before sees those of its hour.
+    const late = { ...minutes(440), offset: 500 }
+    expect(await answersTo(state, { lock, token, from: 500, to: 500, caps: window, asks: [late] })).toEqual(['refused by 0'])
+  })
+
   test('of two caps that go together the one that has room gives nothing', async () => {
     const scope = 'both.1'
     const lock = lockOf(0, scope)

@@ -30,7 +30,7 @@ test('warnings and hints are those that the format names', () => {
     Object.entries(errors)
       .filter(([, spec]) => spec.severity === severity)
       .map(([key]) => key)
-  expect(of('warning')).toEqual(['unused', 'unused/shared', 'unread-field', 'unread-field/state', 'always-true'])
+  expect(of('warning')).toEqual(['unused', 'unused/shared', 'unread-field', 'unread-field/state', 'always-true', 'many-places'])
   expect(of('hint')).toEqual([
     'not-standard',
     'key-collision',
