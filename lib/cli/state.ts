@@ -8,7 +8,7 @@ import type { StateStore } from '../connectors/state-keys.ts'
 import { groupOf } from '../plan/identity.ts'
 import type { Plan, StatePlan } from '../plan/plan.ts'
 import { type Deadline, Fenced, RetryableError, type StateItem, type StateLock, type TopicPartition } from '../runtime/ports.ts'
-import { assertSignature } from '../runtime/state/claims.ts'
+import { keptSignature } from '../runtime/state/claims.ts'
 import { capKey, rememberKey, scopeOf } from '../runtime/state/keys.ts'
 import type { Cap, StateEntry } from '../scenario/scenario.ts'
 import { nearest } from '../scenario/suggestion.ts'
@@ -373,12 +373,12 @@ async function start(partition: TopicPartition, { plan, kafka, store }: StatePla
   const lock = { scope: scopeOf(plan), partition }
   for (let round = 0; round < rounds; round++) {
     const { token, last, signature } = await store.state.claim(lock, within(10_000))
-    assertSignature(signature, plan)
+    const kept = keptSignature(signature, plan)
     await kafka.fence(`${groupOf(plan)}/${partition.topic}/${partition.partition}`, within(40_000))
     const position = (await kafka.readProgress(groupOf(plan), partition, within(40_000))) ?? 0n
     if (last !== undefined && last >= position - 1n) return { position }
     const empty = {
-      signature: plan.state.signature,
+      signature: kept,
       position,
       last: position - 1n,
       lastBefore: last,

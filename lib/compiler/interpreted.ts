@@ -250,7 +250,7 @@ class Interpreted {
         }
       }),
       caps: state.flatMap(entry => (entry.kind === 'cap' ? [this.#cap(entry)] : [])),
-      signature: signatureOf(remember),
+      signature: signatureOf(this.#scenario),
     }
   }
 

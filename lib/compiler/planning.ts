@@ -2,8 +2,9 @@
 // look-ups that need not wait for each other share one round trip (scenario-format.md, Order of execution; `explain` prints the result).
 import type { Checked } from '../language/checked.ts'
 import type { Expr } from '../language/syntax.ts'
-import { describeType, type Type } from '../language/types.ts'
+import { describeType, type Field, type Type } from '../language/types.ts'
 import type { LookupCommand, LookupStore } from '../plan/plan.ts'
+import { type KeptType, recordsUnit, type Signature } from '../plan/signature.ts'
 import type {
   Cap,
   Decision,
@@ -400,22 +401,27 @@ function decisionReferences(decision: Decision): readonly string[] {
   ]
 }
 
-/** The remembered fields with their types, as the lock keeps them: what is stored under another type cannot be read. */
-export function signatureOf(remember: readonly Remember[]): string {
-  const typesOf = (fields: Remember['fields']) =>
-    Object.fromEntries([...fields].map(([field, { type }]) => [field, describeWhole(type)]))
-  return JSON.stringify(Object.fromEntries(remember.map(({ name, fields }) => [name, typesOf(fields)])))
+/** What the store will hold, as locks keep it: types of remembered fields, units of caps. */
+export function signatureOf({ state }: Scenario): string {
+  const entries = state.map((entry): [string, Signature[string]] => {
+    if (entry.kind === 'cap') return [entry.name, entry.take === undefined ? recordsUnit : describeType(entry.take.type)]
+    return [entry.name, Object.fromEntries([...entry.fields].map(([field, { type }]) => [field, keptType(type)]))]
+  })
+  return JSON.stringify(Object.fromEntries(entries))
 }
 
-// Without the dots that messages have.
-function describeWhole(type: Type): string {
+function keptType(type: Type): KeptType {
   switch (type.kind) {
-    case 'object':
-      return `{${[...type.fields].map(([name, field]) => `${name}${field.optional ? '?' : ''}:${describeWhole(field.type)}`).join(',')}}`
+    case 'object': {
+      const isAbsent = (field: Field) => field.optional || 'default' in field
+      return Object.fromEntries(
+        [...type.fields].map(([name, field]) => [isAbsent(field) ? `${name}?` : name, keptType(field.type)]),
+      )
+    }
     case 'list':
-      return `list<${describeWhole(type.element)}>`
+      return { '<list>': keptType(type.element) }
     case 'map':
-      return `map<${describeWhole(type.value)}>`
+      return { '<map>': keptType(type.value) }
     default:
       return describeType(type)
   }

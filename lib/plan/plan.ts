@@ -140,7 +140,7 @@ export type Step =
 export interface StatePlan {
   readonly remember: readonly RememberPlan[]
   readonly caps: readonly CapPlan[]
-  /** Of the remembered fields and their types, kept in the lock: other `fields` need a new generation. */
+  /** Types of remembered fields and units of caps (signature.ts), kept in locks: what the store holds under others needs a new generation. */
   readonly signature: string
 }
 

@@ -67,7 +67,7 @@ export const runtimeErrors = {
   },
   'generation-needed': {
     retry: 'never',
-    text: '{scenario}: the store holds "{field}" of state "{entry}" as {stored}, and the scenario declares {declared}. Nothing was decided. Raise `generation` to start from empty state, or declare the field as it was.',
+    text: '{scenario}: the store holds {what} as {stored}, and the scenario declares {declared}. Nothing was decided. Declare it as it was, give it another name, under which it alone starts empty{cure}.',
   },
   'store-paused': {
     retry: 'batch',

@@ -144,7 +144,7 @@ describe('fields that have changed', () => {
       'another type: refused',
       'count: string = ""',
       '"x"',
-      '[generation-needed] visits: the store holds "count" of state "visit" as int',
+      '[generation-needed] visits: the store holds "count" of state "visit" as int, and the scenario declares string. Nothing was decided. Declare it as it was, give it another name, under which it alone starts empty, or raise `generation`: all state starts empty, and the topic is decided again from its start.',
     ],
     ['a new field: it has its default', 'count: int = 0, more: int = 7', 'visit.count + 1', undefined],
   ])('%s', async (_, fields, next, error) => {
@@ -159,6 +159,18 @@ describe('fields that have changed', () => {
       expect(outputs()).toEqual(['0/0 0'])
     }
   })
+})
+
+test('a field that was dropped and comes back with another type is refused: its old values are still there', async () => {
+  const { container, outputs } = place()
+  await container().decide(visits('anna'))
+  await container(
+    {},
+    { text: counting('other: int = 0', '0').replace('count: 0', 'other: 0').replaceAll('visit.count', 'visit.other') },
+  ).decide(visits('anna', 1))
+  const back = container({}, { text: counting('count: string = ""', '"x"') }).decide(visits('anna', 2))
+  await expect(back).rejects.toThrow('the store holds "count" of state "visit" as int, and the scenario declares string')
+  expect(outputs()).toEqual(['0/0 0', '0/1 0'])
 })
 
 describe('a key that moves to another partition', () => {

@@ -31,7 +31,7 @@ export function statePlan(scope: Scope): string {
   state: {
     remember: [${remember.join(', ')}],
     caps: [${caps.join(', ')}],
-    signature: ${JSON.stringify(signatureOf(rememberEntries(scope.scenario)))},
+    signature: ${JSON.stringify(signatureOf(scope.scenario))},
   },`
 }
 

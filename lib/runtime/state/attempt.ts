@@ -401,7 +401,7 @@ export class StateAttempt {
     return {
       lock: { scope: scopeOf(plan), partition },
       token: held.token,
-      signature: plan.state.signature,
+      signature: held.signature,
       position,
       last,
       lastBefore: held.last,
@@ -425,14 +425,14 @@ export class StateAttempt {
     const { plan } = this.#claims
     const { partition } = this.#partitions[p]!
     const position = this.#positions[p]!
-    const { token, last, leftovers } = this.#claims.held(partition)
+    const { token, signature, last, leftovers } = this.#claims.held(partition)
     if (last === undefined || last < position || leftovers().size === 0) return []
     const keepsPlaces = plan.delivery === 'at-least-once'
     return [
       {
         lock: { scope: scopeOf(plan), partition },
         token,
-        signature: plan.state.signature,
+        signature,
         // Outputs may be out, and with them their places: no place is behind the position then.
         position: keepsPlaces ? last + 1n : position,
         last,

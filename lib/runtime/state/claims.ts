@@ -1,5 +1,6 @@
 // Locks of partitions: who may write their state, and whether the store still knows all that is committed.
 import type { Plan, StatePlan } from '../../plan/plan.ts'
+import { compareSignatures } from '../../plan/signature.ts'
 import { runtimeError } from '../errors.ts'
 import type { Deadline, StateClaim, StateItem, StatePort, StateWrite, TopicPartition } from '../ports.ts'
 import { idOf, scopeOf } from './keys.ts'
@@ -9,7 +10,8 @@ export interface Held {
   readonly token: string
   readonly last: bigint | undefined
   readonly position: bigint | undefined
-  readonly signature: string | undefined
+  /** What this partition's writes leave in it. */
+  readonly signature: string
   /** Items that the last written attempt changed. Usually nobody asks before it is committed. */
   readonly leftovers: () => ReadonlyMap<string, StateItem>
   readonly caps: ReadonlyMap<string, bigint>
@@ -37,8 +39,8 @@ export class StateClaims {
   /** Step 0. Before the fence: a writer whose token is valid then knows that nobody can commit behind its back. */
   async claim(partition: TopicPartition, deadline: Deadline): Promise<void> {
     const claim: StateClaim = await this.port.claim({ scope: scopeOf(this.plan), partition }, deadline)
-    assertSignature(claim.signature, this.plan)
-    this.#held.set(idOf(partition), { ...claim, leftovers: () => claim.leftovers })
+    const signature = keptSignature(claim.signature, this.plan)
+    this.#held.set(idOf(partition), { ...claim, signature, leftovers: () => claim.leftovers })
   }
 
   /**
@@ -115,16 +117,18 @@ function once<Value>(make: () => Value): () => Value {
 
 const none = (): ReadonlyMap<string, StateItem> => new Map()
 
-/** Throws where values were written with other types than the plan reads. A new field finds nothing, and has its default. */
-export function assertSignature(stored: string | undefined, { scenario, state }: Plan & { readonly state: StatePlan }): void {
-  if (stored === undefined || stored === state.signature) return
-  const before = JSON.parse(stored) as Record<string, Record<string, string>>
-  const now = JSON.parse(state.signature) as Record<string, Record<string, string>>
-  for (const [entry, fields] of Object.entries(now)) {
-    for (const [field, declared] of Object.entries(fields)) {
-      const found = before[entry]?.[field]
-      if (found !== undefined && found !== declared)
-        throw runtimeError('generation-needed', { scenario, entry, field, stored: found, declared })
-    }
-  }
+/** What the lock shall say from now on. Throws where the store holds what the plan would read as something else. */
+export function keptSignature(stored: string | undefined, { scenario, state }: Plan & { readonly state: StatePlan }): string {
+  const comparison = compareSignatures(stored, state.signature)
+  if (comparison.kind === 'compatible') return comparison.signature
+  const { entry, field, ...types } = comparison
+  const isShared = state.caps.some(({ name, sharedBy }) => name === entry && sharedBy !== undefined)
+  throw runtimeError('generation-needed', {
+    scenario,
+    what: field === undefined ? `state "${entry}"` : `"${field}" of state "${entry}"`,
+    stored: types.stored,
+    declared: types.declared,
+    // Places of a shared cap outlive every generation of one scenario.
+    cure: isShared ? '' : ', or raise `generation`: all state starts empty, and the topic is decided again from its start',
+  })
 }
