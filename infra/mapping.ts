@@ -18,7 +18,7 @@ export function esmSettingsOf(scenario: Scenario, namespace?: string): EsmSettin
     memorySize: unknown
     timeout: unknown
   }
-  const { provisionedPollerConfig } = settings
+  const { provisionedPollerConfig, metricsConfig, loggingConfig, kmsKeyArn } = settings
   return {
     topic,
     consumerGroupId: settings.consumerGroupId ?? `${progressGroupOf(scenario, namespace)}.trigger/${topic}`,
@@ -34,6 +34,9 @@ export function esmSettingsOf(scenario: Scenario, namespace?: string): EsmSettin
     enabled: settings.enabled ?? true,
     filterPatterns: settings.filterPatterns ?? [],
     ...(provisionedPollerConfig !== undefined && { provisionedPollerConfig }),
+    ...(metricsConfig !== undefined && { metricsConfig }),
+    ...(loggingConfig !== undefined && { loggingConfig }),
+    ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     // Where it is written with ${…} only Serverless knows it.
     functionTimeoutSeconds: typeof timeout === 'number' ? timeout : functionDefaults.timeout,
     functionMemoryMb: typeof memorySize === 'number' ? memorySize : functionDefaults.memorySize,
@@ -66,6 +69,9 @@ interface MappingSettings {
   readonly maximumRecordAgeInSeconds?: number
   readonly bisectBatchOnFunctionError?: boolean
   readonly provisionedPollerConfig?: EsmSettings['provisionedPollerConfig']
+  readonly metricsConfig?: EsmSettings['metricsConfig']
+  readonly loggingConfig?: EsmSettings['loggingConfig']
+  readonly kmsKeyArn?: string
 }
 
 /**
@@ -206,7 +212,8 @@ export interface MappingPlace {
 
 export function mappingResource(settings: EsmSettings, place: MappingPlace): object {
   const { source, functionId, dependsOn, access = [], tags = [] } = place
-  const { provisionedPollerConfig: pollers } = settings
+  const { provisionedPollerConfig: pollers, metricsConfig, loggingConfig, kmsKeyArn } = settings
+  const metrics = metricsConfig?.metrics ?? (pollers === undefined ? undefined : ['EventCount', 'ErrorCount', 'KafkaMetrics'])
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
     ...(dependsOn.length > 0 && { DependsOn: dependsOn }),
@@ -243,9 +250,10 @@ export function mappingResource(settings: EsmSettings, place: MappingPlace): obj
         MaximumRetryAttempts: settings.maximumRetryAttempts,
         MaximumRecordAgeInSeconds: settings.maximumRecordAgeInSeconds ?? -1,
         BisectBatchOnFunctionError: settings.bisectBatchOnFunctionError ?? false,
-        MetricsConfig: { Metrics: ['EventCount', 'ErrorCount', 'KafkaMetrics'] },
-        LoggingConfig: { SystemLogLevel: 'INFO' },
+        LoggingConfig: { SystemLogLevel: loggingConfig?.systemLogLevel ?? 'INFO' },
       }),
+      ...(metrics !== undefined && { MetricsConfig: { Metrics: metrics } }),
+      ...(kmsKeyArn !== undefined && { KmsKeyArn: kmsKeyArn }),
     },
   }
 }

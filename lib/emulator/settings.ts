@@ -26,6 +26,11 @@ export interface EsmSettings {
     readonly maximumPollers?: number
     readonly pollerGroupName?: string
   }
+  /** Absent: all in provisioned mode, else none. */
+  readonly metricsConfig?: { readonly metrics: readonly string[] }
+  /** Absent: INFO in provisioned mode, which alone has it. */
+  readonly loggingConfig?: { readonly systemLogLevel: 'DEBUG' | 'INFO' | 'WARN' }
+  readonly kmsKeyArn?: string
   readonly functionTimeoutSeconds: number
   readonly functionMemoryMb: number
 }

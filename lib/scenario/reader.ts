@@ -443,6 +443,14 @@ function sourceChecks(file: string, sections: Sections, source: Keys, delivery: 
       refuse(source, key, 'AWS takes it only with provisioned pollers', 'Add "provisionedPollerConfig", or remove the line.')
     }
   }
+  if (source.has('loggingConfig') && !source.has('provisionedPollerConfig')) {
+    refuse(
+      source,
+      'loggingConfig',
+      'AWS takes it only with provisioned pollers',
+      'Add "provisionedPollerConfig", or remove the line.',
+    )
+  }
   const position = sections.scalar(source, 'startingPosition')?.text
   if (position === 'AT_TIMESTAMP' && !source.has('startingPositionTimestamp')) {
     const range = source.get('startingPosition')!.name.range

@@ -119,6 +119,40 @@ const mappingSettings: Readonly<Record<string, Key>> = {
     },
     about: 'Pollers of its own for this mapping.',
   },
+  metricsConfig: {
+    shape: {
+      kind: 'section',
+      keys: {
+        metrics: {
+          shape: { kind: 'list', element: { kind: 'choice', values: ['EventCount', 'ErrorCount', 'KafkaMetrics'] } },
+          required: true,
+          about: 'Which; [] for none.',
+        },
+      },
+    },
+    about: 'Metrics that the mapping itself writes (left out: all with pollers of its own, else none).',
+  },
+  loggingConfig: {
+    shape: {
+      kind: 'section',
+      keys: {
+        systemLogLevel: {
+          shape: { kind: 'choice', values: ['DEBUG', 'INFO', 'WARN'] },
+          required: true,
+          about: 'From which level on.',
+        },
+      },
+    },
+    about: 'What the mapping writes into the log of the function, with pollers of its own (left out: INFO).',
+  },
+  kmsKeyArn: {
+    shape: {
+      kind: 'text',
+      pattern: /^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/.+$/,
+      needed: 'the ARN of a key of KMS, which allows Lambda to use it',
+    },
+    about: 'The key of your own that encrypts the filter patterns.',
+  },
   schemaRegistryConfig: {
     shape: literal,
     about: 'A schema registry.',

@@ -86,6 +86,27 @@ test('provisioned pollers are shared, and retry for ever', () => {
   })
 })
 
+test('what the mapping tells, its key and its tags are settings, too', () => {
+  const settings = {
+    provisionedPollerConfig: {},
+    metricsConfig: { metrics: ['EventCount'] },
+    loggingConfig: { systemLogLevel: 'DEBUG' },
+    kmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/1',
+  }
+  const tags = [{ Key: 'team', Value: 'offers' }]
+  const Mapping = mappingResource(esmSettingsOf(scenario(settings)), { ...place, functionId: 'F', dependsOn: [], tags })
+  expect(Mapping).toMatchObject({
+    Properties: {
+      MetricsConfig: { Metrics: ['EventCount'] },
+      LoggingConfig: { SystemLogLevel: 'DEBUG' },
+      KmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/1',
+      Tags: tags,
+    },
+  })
+  const F = { Type: 'AWS::Lambda::Function', Properties: { Code: {}, Role: 'arn' } }
+  expect(templateProblems({ Resources: { F, Mapping } })).toEqual([])
+})
+
 test('all other settings arrive under the names of CloudFormation', () => {
   const settings = {
     startingPosition: 'AT_TIMESTAMP',
@@ -355,6 +376,9 @@ test.each([
   ['bisectBatchOnFunctionError: true', 'setting-refused'],
   ["onFailureDestination: 'kafka://dead'", 'setting-refused'],
   ['functionResponseType: ReportBatchItemFailures', 'setting-refused'],
+  ['loggingConfig: { systemLogLevel: INFO }', 'setting-refused'],
+  ['metricsConfig: { metrics: [Everything] }', 'setting-range'],
+  ['kmsKeyArn: main', 'setting-range'],
   ['parallelizationFactor: 2', 'setting-refused'],
   ['tumblingWindowInSeconds: 5', 'setting-refused'],
   ['schemaRegistryConfig: {}', 'not-built-yet'],
