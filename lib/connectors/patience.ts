@@ -21,12 +21,12 @@ export interface Unanswered {
 }
 
 /**
- * How long what these ask together may take: as long as the most patient of them waits. Whole, since what remains is measured in fractions, and
- * AbortSignal.timeout throws at one.
+ * How long a round trip may take: what these look-ups ask together as long as the most patient of them waits. Whole, since what remains is
+ * measured in fractions, and AbortSignal.timeout throws at one.
  */
-export function timeoutOf(deadline: Deadline, requests: readonly Pick<LookupRequest, 'timeoutMs'>[] = []): number {
-  const longestMs =
-    requests.length === 0 ? usualTimeoutMs : Math.max(...requests.map(({ timeoutMs }) => timeoutMs ?? usualTimeoutMs))
+export function timeoutOf(deadline: Deadline, requests?: readonly Pick<LookupRequest, 'timeoutMs'>[]): number {
+  const patience = requests?.map(({ timeoutMs }) => timeoutMs ?? Number.POSITIVE_INFINITY) ?? [usualTimeoutMs]
+  const longestMs = patience.length === 0 ? 0 : Math.max(...patience)
   return Math.max(1, Math.floor(Math.min(longestMs, deadline.remainingMs())))
 }
 

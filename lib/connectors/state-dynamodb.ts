@@ -454,7 +454,8 @@ function hashesOf(table: string, items: LookupPort): LookupPort {
         return command.fields
       })
       const answers = await items.lookupMany(
-        requests.map(({ keys }, r) => ({
+        requests.map(({ keys, timeoutMs }, r) => ({
+          ...(timeoutMs !== undefined && { timeoutMs }),
           command: { kind: 'item', table, keyNames: ['id'], fields: fieldsOf[r]!, consistent: true },
           keys: keys.map(key => JSON.stringify({ id: { S: key } })),
         })),

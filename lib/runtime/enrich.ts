@@ -179,7 +179,7 @@ async function takingOff(fetches: readonly Fetch[], memory: LookupMemory | undef
 async function answerAll(fetches: readonly Fetch[], store: LookupPort, deadline: Deadline, memory: LookupMemory | undefined) {
   const loans = loansOf(fetches)
   const patience = patienceOf(fetches, loans)
-  const requests = fetches.map((fetch, f) => requestOf(fetch, loans[f], patience[f]))
+  const requests = fetches.map((fetch, f) => requestOf(fetch, loans[f], patience[f]!))
   // What a store tells early is decoded while the rest is on its way, and used where it is what the result says.
   const early = fetches.map(({ unknown }): Told => ({ answers: new Array(unknown.length), values: new Array(unknown.length) }))
   const tell: TellAnswer = (f, asked, answer) => {
@@ -252,20 +252,15 @@ function positionsIn({ keyIndexes, keys, unknown }: Fetch): (identity: string) =
 }
 
 /** Each waits as long as its look-up says, for what it asks for others as long as they do. */
-function patienceOf(fetches: readonly Fetch[], loans: readonly (Loans | undefined)[]): readonly (number | undefined)[] {
-  const own = fetches.map(({ lookup }) => lookup.timeoutMs)
+function patienceOf(fetches: readonly Fetch[], loans: readonly (Loans | undefined)[]): readonly number[] {
+  const own = fetches.map(({ lookup }) => lookup.timeoutMs ?? usualTimeoutMs)
   const longest = [...own]
-  for (const [f, lent] of loans.map(one => one?.lent).entries())
-    for (const { lender } of lent?.values() ?? [])
-      if (own[lender] !== own[f]) longest[lender] = Math.max(longest[lender] ?? usualTimeoutMs, own[f] ?? usualTimeoutMs)
+  for (const [f, ofFetch] of loans.entries())
+    for (const { lender } of ofFetch?.lent.values() ?? []) longest[lender] = Math.max(longest[lender]!, own[f]!)
   return longest
 }
 
-function requestOf(
-  { lookup, keys, members, unknown }: Fetch,
-  loans: Loans | undefined,
-  timeoutMs: number | undefined,
-): LookupRequest {
+function requestOf({ lookup, keys, members, unknown }: Fetch, loans: Loans | undefined, timeoutMs: number): LookupRequest {
   const asked = loans === undefined ? unknown : loans.own.map(position => unknown[position]!)
   // Usually nothing is known before.
   const isAll = asked.length === keys.length
@@ -273,7 +268,7 @@ function requestOf(
     command: lookup.command,
     keys: isAll ? keys : asked.map(k => keys[k]!),
     ...(members && { members: isAll ? members : asked.map(k => members[k]!) }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    timeoutMs,
   }
 }
 

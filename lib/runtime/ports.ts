@@ -7,11 +7,11 @@ export interface LookupRequest {
   readonly keys: readonly string[]
   /** For `member`: as many as keys. */
   readonly members?: readonly string[]
-  /** Longest wait for these answers, where the deadline leaves more; undefined: `usualTimeoutMs`. */
+  /** Longest wait for these answers, where the deadline leaves more; undefined: as long as the deadline leaves. */
   readonly timeoutMs?: number
 }
 
-/** Longest wait for one round trip where the look-up says nothing else and the invocation leaves as much. */
+/** Longest wait for one round trip where nobody says otherwise and the invocation leaves as much. */
 export const usualTimeoutMs = 2000
 
 export interface LookupPort {

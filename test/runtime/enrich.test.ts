@@ -33,7 +33,8 @@ describe('one round trip for a batch', () => {
     const counted = memoryStore({ 'customer:a': { type: 'hash', value: { age: '30' } } })
     const columns = columnsOf(['a', 'x', 'a', 'a'])
     await enrich(columns, [customerLookup], [0], { redis: counted }, deadline)
-    expect(counted.calls).toEqual([[{ command: { kind: 'hash', fields: ['age'] }, keys: ['customer:a', 'customer:x'] }]])
+    const command = { kind: 'hash', fields: ['age'] }
+    expect(counted.calls).toEqual([[{ command, keys: ['customer:a', 'customer:x'], timeoutMs: 2000 }]])
     expect(columns.lookups[0]!.map(value => (value instanceof Failure ? value.reason : value))).toEqual([
       { age: 30 },
       'lookup-missing',
@@ -225,10 +226,10 @@ describe('equal look-ups of one stage', () => {
       return seen
     }
     expect(await patience(50, 70, 10)).toEqual([70, 70, 10])
-    expect(await patience(70, 50, undefined)).toEqual([70, 50, undefined])
-    expect(await patience(50, undefined, 10)).toEqual([2000, undefined, 10])
+    expect(await patience(70, 50, undefined)).toEqual([70, 50, 2000])
+    expect(await patience(50, undefined, 10)).toEqual([2000, 2000, 10])
     expect(await patience(undefined, 5000, 10)).toEqual([5000, 5000, 10])
-    expect(await patience(undefined, undefined, undefined)).toEqual([undefined, undefined, undefined])
+    expect(await patience(undefined, undefined, undefined)).toEqual([2000, 2000, 2000])
   })
 
   test('that the container knows in part: who does not know asks itself', async () => {
