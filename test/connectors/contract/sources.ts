@@ -280,7 +280,7 @@ export const sources: readonly Source[] = [
           return {
             address: front.address,
             says: /\(throttled: keys came back unprocessed until the time was up\)/,
-            lastsMs: 2000,
+            lastsMs: 5000,
             end: async () => front.change(undefined),
           }
         },

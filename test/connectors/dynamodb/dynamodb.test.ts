@@ -203,7 +203,7 @@ test('each look-up has its own time, and what is left unprocessed is unanswered 
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const own = connectDynamoDb({ endpoint, scenario: 'visits', region, credentials })
-  const throttled = { ...itemOf('throttled', 'a', 1000), keys: ['a', 'left', 'b'].map(S => JSON.stringify({ id: { S } })) }
+  const throttled = { ...itemOf('throttled', 'a', 4000), keys: ['a', 'left', 'b'].map(S => JSON.stringify({ id: { S } })) }
   const [silent, slow, part] = await own.lookupMany([itemOf('silent', 'a', 100), itemOf('slow', 'a'), throttled], deadline())
   expect(messageOf(silent![0])).toContain('1 look-ups got no answer from ' + new URL(endpoint).host + ' within 100 ms.')
   expect(slow).toEqual(['{"v":"here"}'])
