@@ -39,7 +39,7 @@ export const runtimeErrors = {
   },
   'two-deployments': {
     retry: 'never',
-    text: '{scenario}: the position of {partition} was last committed by the function "{theirs}", and this is "{ours}". If both run, each skips what the other has done, and nobody else hears of it: give one of them a namespace of its own (SLUICE_NAMESPACE). Expected once per partition after the function was renamed.',
+    text: '{scenario}: the position of {partition} was last committed by the function "{theirs}", and this is "{ours}". If both run, each skips what the other has done, and nobody else hears of it: give one of them a namespace of its own (`namespace` under `sluice:` in serverless.yml). Expected once per partition after the function was renamed.',
   },
   'out-of-time': {
     retry: 'batch',
