@@ -17,6 +17,7 @@ export function environmentFrom(settings: SluiceSettings, scenario: Scenario): E
     ...kafkaEnvironment(settings),
     ...(needsRedis(scenario, settings) && settings.redis !== undefined && { SLUICE_REDIS: settings.redis }),
     ...(hasState(scenario) && settings.state !== undefined && { SLUICE_STATE: settings.state }),
+    ...(hasState(scenario) && settings.sourceRetention !== undefined && { SLUICE_SOURCE_RETENTION: settings.sourceRetention }),
     SLUICE_DEAD_LETTER_TOPIC: deadLetterTopicOf(scenario.name, settings),
     ...(settings.namespace && { SLUICE_NAMESPACE: settings.namespace }),
     ...(tellsPartitionsApart(scenario) && { SLUICE_PARTIAL_RESPONSE: 'on' }),
