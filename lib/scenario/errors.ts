@@ -216,8 +216,13 @@ export const errors = {
     severity: 'error',
     text: 'A later step cannot give "{name}", since it finds what the steps before it have left',
   },
+  'example-name/cap': { severity: 'error', text: 'An example cannot give cap "{name}", since its places are those of records' },
   'example-type': { severity: 'error', text: '{name} is declared {needed}, and the example has {found}' },
   'example-type/reason': { severity: 'error', text: 'No dead letter has the reason {found}' },
+  'example-type/retry': {
+    severity: 'error',
+    text: 'One of several steps cannot expect "retry": they are run as one batch, too, which comes again as a whole',
+  },
   'example-clock': {
     severity: 'hint',
     text: 'The example says nothing of its time, and {reader} reads the clock: it is run at 2026-01-01T00:00:00Z',

@@ -54,8 +54,22 @@ export function readExamples(
         notes: ['Say when it happens: "record: { timestamp: 2026-11-20T10:00:00Z }".'],
       })
     }
+    reportLoneRetries(
+      syntax.steps ?? [],
+      steps.map(({ step }) => step.expect.kind),
+      report,
+    )
     return { name, range: syntax.name?.range ?? syntax.range, steps: steps.map(({ step }) => step) }
   })
+}
+
+/** One that cannot be decided keeps the whole batch: then all steps are retried. */
+function reportLoneRetries(syntaxes: NonNullable<ExampleSyntax['steps']>, kinds: readonly string[], report: Report): void {
+  if (kinds.every(kind => kind === 'retry')) return
+  for (const [index, { expect, range }] of syntaxes.entries()) {
+    if (kinds[index] !== 'retry') continue
+    report.add('example-type/retry', {}, expect?.range ?? range, { notes: ['Make it an example of its own, without "steps".'] })
+  }
 }
 
 function reportLateState(given: readonly Entry[], subject: ExampleSubject, report: Report): void {
@@ -140,7 +154,10 @@ function readGiven(
       const known = [...subject.enrichers, ...rememberEntries(subject)].map(part => part.name)
       const suggestion = nearest(name.value, ['event', 'record', ...known])
       isEventMisspelt ||= suggestion === 'event'
-      report.add('example-name', { name: name.value }, name.range, { suggestion })
+      if (subject.state.some(entry => entry.name === name.value)) {
+        const notes = ['Write the records that have taken the places as "steps" before this one.']
+        report.add('example-name/cap', { name: name.value }, name.range, { notes })
+      } else report.add('example-name', { name: name.value }, name.range, { suggestion })
     }
   }
   if (event === undefined && record.valueText === undefined && !isEventMisspelt) {
