@@ -87,13 +87,7 @@ function fits(tookMs: number, remainingMs: number): boolean {
   return remainingMs >= 1.5 * tookMs + spareMs
 }
 
-/**
- * It ran out of the invocation's time, or of a round trip's: fewer records may be in time. A store that is away fails as well, and costs nothing but
- * parts. Fewer records also come to rest where others change the same caps.
- */
+/** It ran out of the invocation's time, or of a round trip's: fewer records may be in time. A store that is away fails as well, and costs nothing but parts. */
 function isLate(error: unknown): boolean {
-  return (
-    error instanceof RetryableError &&
-    (error.id === 'out-of-time' || error.id === 'state-unsettled' || error.id.endsWith('-timeout'))
-  )
+  return error instanceof RetryableError && (error.id === 'out-of-time' || error.id.endsWith('-timeout'))
 }
