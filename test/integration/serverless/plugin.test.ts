@@ -1,5 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { cfnLint, whyNoCfnLint } from '../../../infra/local/cfn-lint.ts'
 import { templateProblems } from '../../infra/template-schema.ts'
 import { copyService, type Resource, type Service } from './service.ts'
@@ -16,6 +16,9 @@ function newService(): Service {
 }
 
 const missing = whyNoCfnLint()
+
+// Most tests package more than once: some seconds each time, and ten where others use the machine.
+vi.setConfig({ testTimeout: 240_000 })
 
 const droppedIn = `scenario: dropped-in
 description: Copies large orders.
@@ -526,7 +529,7 @@ test('60 scenarios in one service stay within what CloudFormation and IAM take',
   const roles = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::IAM::Role')
   expect(Math.max(...roles.map(role => JSON.stringify(role.Properties['Policies']).length))).toBeLessThan(10_240)
   // Sixty bundles, each loaded once, on a machine that others use as well.
-}, 180_000)
+})
 
 test('without alarms and dashboards nothing is nested', async () => {
   const service = newService()
