@@ -134,6 +134,10 @@ export const errors = {
     severity: 'hint',
     text: 'Two keys of "{name}" can be the same for different values: nothing stands between {first} and {second}',
   },
+  'kept-for-ever': {
+    severity: 'hint',
+    text: 'The key of cap "{name}" has its time in it, and the store keeps each of them for ever',
+  },
   'drop-for-one-sink': {
     severity: 'hint',
     text: 'Enricher "{enricher}" drops a record for all sinks, and only sink "{sink}" reads it',

@@ -107,6 +107,12 @@ export function readCap({ syntax, kind }: DeclaredState, context: StateContext):
   const limit = readExpressionOnly(syntax.limit, { ...place('"limit"', facts), expected: unit })
   reportUnreachable(limit, syntax.limit, context.report)
   if (key === undefined) return undefined
+  if (syntax.withinMs === undefined && key.parts.some(part => typeof part !== 'string' && readsCalendar.test(part.source)))
+    context.report.add('kept-for-ever', { name }, syntax.key!.range, {
+      notes: [
+        'A "within" that is longer than the period changes nothing, and lets the store forget old keys: "2d" for a day, "40d" for a month.',
+      ],
+    })
   const int: Field = { type: { kind: 'int' }, optional: false }
   return {
     kind,
@@ -128,6 +134,9 @@ export function readCap({ syntax, kind }: DeclaredState, context: StateContext):
     },
   }
 }
+
+/** A period is written so: the day of a time stamp, its hour. */
+const readsCalendar = /\.(format|getFullYear|getMonth|getDate|getDayOf(Month|Year)|getHours)\(/
 
 function kindOf(syntax: StateSyntax, report: Report): DeclaredState['kind'] {
   const { name, fields, set, limit, withinMs, member, take, shared, from } = syntax
