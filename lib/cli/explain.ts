@@ -1,9 +1,10 @@
 // `npx sluice explain`: the order of execution, which the file hides.
-import { explain, explainLines } from '../compiler/explain.ts'
+import { explain, explainLines, roundTripsOf } from '../compiler/explain.ts'
 import { plan } from '../compiler/planning.ts'
 import type { Command } from './command.ts'
 import { checkedScenario } from './compiled.ts'
 import { openScenario } from './scenario-file.ts'
+import { stateStoreIn } from './service-settings.ts'
 
 export const command: Command = {
   summary: 'Shows the plan: filters, round trips, decisions, outputs, in the order of execution',
@@ -18,12 +19,13 @@ export const command: Command = {
     const scenario = checkedScenario(openScenario(input.arguments[0]!), terminal)
     if (scenario === undefined) return 1
     const planning = plan(scenario)
+    const store = stateStoreIn(terminal.environment)
     if (input.flags.get('format') === 'json') {
-      const { roundTrips } = planning
+      const roundTrips = roundTripsOf(planning, store)
       terminal.out(
-        `${JSON.stringify({ scenario: scenario.name, topic: scenario.source.topic, roundTrips, steps: explainLines(planning) })}\n`,
+        `${JSON.stringify({ scenario: scenario.name, topic: scenario.source.topic, roundTrips, steps: explainLines(planning, store) })}\n`,
       )
-    } else terminal.out(`${explain(planning)}\n`)
+    } else terminal.out(`${explain(planning, store)}\n`)
     return 0
   },
 }

@@ -2,12 +2,21 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
+import type { StateStore } from '../compiler/explain.ts'
+import { stateTableOf } from '../compiler/key-value.ts'
 import { UsageError } from './command.ts'
 
 /** Whether state is in a Redis Cluster, which only those know who run the store. The environment says it where there is no serverless.yml. */
 export function isRedisCluster(environment: Readonly<Record<string, string | undefined>>, serviceFolder = '.'): boolean {
   const said = environment['SLUICE_REDIS_CLUSTER']
   return said === undefined ? blockOf(join(serviceFolder, 'serverless.yml'))['redisCluster'] === true : said === 'true'
+}
+
+/** Where state is kept, as `state` says it; a table's name may hold a variable. Without it, or where all of it is one, state is in the Redis of the look-ups. */
+export function stateStoreIn(environment: Readonly<Record<string, string | undefined>>, serviceFolder = '.'): StateStore {
+  const table = stateTableOf(environment['SLUICE_STATE'] ?? blockOf(join(serviceFolder, 'serverless.yml'))['state'])
+  if (table !== undefined) return { table }
+  return isRedisCluster(environment, serviceFolder) ? 'cluster' : 'server'
 }
 
 /**

@@ -9,8 +9,14 @@ export interface ExplainLine {
   readonly detail: string
 }
 
-export function explain(planning: Planning): string {
-  const lines = explainLines(planning)
+/**
+ * Where state is kept. One Redis server writes in one step; a cluster and DynamoDB write the lock, then all else under its token, DynamoDB caps as
+ * it has read them.
+ */
+export type StateStore = 'server' | 'cluster' | { readonly table: string }
+
+export function explain(planning: Planning, store: StateStore = 'server'): string {
+  const lines = explainLines(planning, store)
   const stepWidth = widest(lines.map(line => line.step)) + 2
   const namesWidth = widest(lines.filter(line => line.detail !== '').map(line => line.names)) + 2
   return [
@@ -19,15 +25,25 @@ export function explain(planning: Planning): string {
     ...lines.map(({ step, names, detail }) =>
       `  ${step.padEnd(stepWidth)}${detail === '' ? names : names.padEnd(namesWidth) + detail}`.trimEnd(),
     ),
-    `  ${total(planning)}`,
+    `  ${total(planning, store)}`,
   ].join('\n')
 }
 
-export function explainLines(planning: Planning): readonly ExplainLine[] {
+/** Sequential round trips of a batch at most, with what the store of state needs beyond one to write. */
+export function roundTripsOf({ roundTrips, scenario }: Planning, store: StateStore): number {
+  return scenario.state.length === 0 ? roundTrips : roundTrips - 1 + tripsToWrite(scenario, store)
+}
+
+function tripsToWrite({ state }: Scenario, store: StateStore): number {
+  if (store === 'server') return 1
+  return store !== 'cluster' && state.some(({ kind }) => kind === 'cap') ? 3 : 2
+}
+
+export function explainLines(planning: Planning, store: StateStore = 'server'): readonly ExplainLine[] {
   let fetchCount = 0
   const stages = planning.stages.flatMap((stage): readonly ExplainLine[] => {
     if (stage.kind === 'fetch') fetchCount++
-    return stageLines(stage, fetchCount, planning.scenario)
+    return stageLines(stage, fetchCount, { scenario: planning.scenario, store })
   })
   return [...stages, ...planning.scenario.sinks.map(sink => ({ step: 'emit', names: sink.name, detail: sinkDetail(sink) }))]
 }
@@ -40,18 +56,28 @@ function heading({ name, source, delivery }: Scenario): string {
   return `${name}: ${source.topic}, ${batch}, ${delivery}`
 }
 
-function total({ roundTrips, stages, scenario }: Planning): string {
+function total(planning: Planning, store: StateStore): string {
+  const { stages, scenario } = planning
+  const roundTrips = roundTripsOf(planning, store)
   if (roundTrips === 0) return 'no round trips'
   const trips = stages.filter(stage => stage.kind === 'fetch' || stage.kind === 'write')
   // A look-up for a sink whose `when` reads a cap comes after the writing.
-  const which = trips.at(-1)?.kind === 'write' ? 'the last one' : 'one of them'
-  const state = trips.some(stage => stage.kind === 'write') ? `, ${which} writes state` : ''
+  const isLast = trips.at(-1)?.kind === 'write'
+  const writing = tripsToWrite(scenario, store)
+  const which =
+    writing === 1 ? `${isLast ? 'the last one' : 'one of them'} writes` : `${isLast ? 'the last' : 'of them'} ${writing} write`
+  const state = trips.some(stage => stage.kind === 'write') ? `, ${which} state` : ''
   // Without transactions nothing but the store can say how far the outputs are acknowledged.
   const position = state !== '' && scenario.delivery === 'at-least-once' ? '; 1 more after the outputs writes the position' : ''
   return `${roundTrips} round trip${roundTrips === 1 ? '' : 's'} per batch at most${state}${position}`
 }
 
-function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): readonly ExplainLine[] {
+interface Explained {
+  readonly scenario: Scenario
+  readonly store: StateStore
+}
+
+function stageLines(stage: Stage, fetchNumber: number, explained: Explained): readonly ExplainLine[] {
   switch (stage.kind) {
     case 'decide':
       return stage.decisions.map(planned => ({ step: 'decide', names: planned.decision.name, detail: decisionDetail(planned) }))
@@ -60,7 +86,9 @@ function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): read
     case 'settle':
       return []
     case 'write':
-      return [{ step: 'write', names: stage.entries.map(({ name }) => name).join(', '), detail: writeDetail(stage.entries) }]
+      return [
+        { step: 'write', names: stage.entries.map(({ name }) => name).join(', '), detail: writeDetail(stage.entries, explained) },
+      ]
     case 'fetch':
       return [
         {
@@ -69,7 +97,7 @@ function stageLines(stage: Stage, fetchNumber: number, scenario: Scenario): read
             .toSorted((a, b) => a.range.start - b.range.start)
             .map(({ name }) => name)
             .join(', '),
-          detail: fetchDetail(stage, scenario),
+          detail: fetchDetail(stage, explained),
         },
       ]
   }
@@ -92,7 +120,8 @@ function decisionDetail({ decision }: PlannedDecision): string {
   ].join(', ')
 }
 
-function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, scenario: Scenario): string {
+function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, { scenario, store }: Explained): string {
+  const inTable = typeof store === 'object'
   const commands: Partial<Record<string, string>> = { hash: 'HMGET', json: 'GET', string: 'GET', member: 'SISMEMBER' }
   const counted = (asked: readonly (string | undefined)[]) =>
     ['HMGET', 'GET', 'SISMEMBER', 'state']
@@ -104,10 +133,11 @@ function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, scenario: 
     lookups
       .filter(({ enricher }) => (enricher.forEach !== undefined) === isLoop)
       .map(({ enricher }) => commands[enricher.lookup.kind])
-  const single = counted([...asked(false), ...entries.map(() => 'state')])
+  const single = counted([...asked(false), ...(inTable ? [] : entries.map(() => 'state'))])
   const perElement = counted(asked(true))
   const redis = [...(single ? [`${single} per record`] : []), ...(perElement ? [`${perElement} per element`] : [])]
   const pipeline = redis.length === 0 ? [] : [[...redis, 'one pipeline'].join(', ')]
+  const state = inTable && entries.length > 0 ? [`${entries.length} state per record, BatchGetItem ${store.table}`] : []
   const others = lookups.flatMap(({ enricher: { lookup } }) =>
     lookup.kind === 'item'
       ? [`BatchGetItem ${lookup.table}`]
@@ -130,16 +160,21 @@ function fetchDetail({ lookups, entries }: Stage & { kind: 'fetch' }, scenario: 
         !byFilters && onDroppedSinks.length === 0 && sinks.length > 0 && sinks.length < scenario.sinks.length,
     )
     .map(({ enricher, sinks }) => `${enricher.name} for ${sinks.map(sink => sink.name).join(', ')}`)
-  return [...pipeline, ...new Set(others), ...cached, ...alsoFor, ...forSinks].join('; ')
+  return [...pipeline, ...state, ...new Set(others), ...cached, ...alsoFor, ...forSinks].join('; ')
 }
 
-function writeDetail(entries: readonly StateEntry[]): string {
+function writeDetail(entries: readonly StateEntry[], { store }: Explained): string {
   const caps = entries.flatMap(entry => {
     if (entry.kind === 'remember') return []
     const within = entry.withinMs === undefined ? '' : ` within ${durationText(entry.withinMs)}`
     return [`${entry.name} at most ${collapsed(entry.limit.source)}${within}`]
   })
-  return ['1 script per partition', ...caps].join('; ')
+  const how = {
+    server: '1 script per partition',
+    cluster: 'per partition its lock, then 1 script per key',
+    table: 'per partition its lock, then 1 conditional write per key',
+  }[typeof store === 'object' ? 'table' : store]
+  return [how, ...caps].join('; ')
 }
 
 function sinkDetail(sink: Sink): string {

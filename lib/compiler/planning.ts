@@ -130,7 +130,8 @@ export function plan(scenario: Scenario): Planning {
       .closure(names)
       .values()
       .every(name => settled.has(name) || !remember.some(entry => entry.name === name))
-  const gatesKnown = ({ gates }: Demand): boolean => gates === undefined || gates.every(sink => allKnown(referencesOf(sink.when)))
+  const gatesSettled = ({ gates }: Demand): boolean =>
+    gates === undefined || gates.every(sink => allSettled(referencesOf(sink.when)))
 
   // The order in which `explain` looks for what comes next: decisions that somebody waits for, filters, fetches.
   for (;;) {
@@ -148,6 +149,8 @@ export function plan(scenario: Scenario): Planning {
       continue
     }
     const filtersDone = judged.size === conditions.length && settled.size === remember.length
+    // What only sinks need does not wait for what no filter reads.
+    const dropsDone = judged.size === conditions.length && conditions.every(({ name }) => allSettled([name]))
     const early = (demand: Demand) => demand.byFilters || demand.onDroppedSinks.length > 0
     const decisions = scenario.decisions
       .filter(decision => !done.has(decision.name) && allKnown(graph.refsOf(decision.name)))
@@ -167,7 +170,7 @@ export function plan(scenario: Scenario): Planning {
     const lookups = fetchedEnrichers(scenario)
       .filter(enricher => !done.has(enricher.name) && allSettled(graph.refsOf(enricher.name)))
       .map(enricher => ({ enricher, ...demandOf(enricher.name) }))
-      .filter(lookup => early(lookup) || (filtersDone && lookup.sinks.length > 0 && gatesKnown(lookup)))
+      .filter(lookup => early(lookup) || (dropsDone && lookup.sinks.length > 0 && gatesSettled(lookup)))
     const entries = remember
       .filter(entry => !done.has(entry.name) && allSettled(graph.refsOf(entry.name)))
       .map(entry => ({ entry, ...demandOf(entry.name) }))

@@ -1,9 +1,9 @@
-// Whether state is in a Redis Cluster, as `npx sluice check` learns it.
+// Where state is kept, as `npx sluice check` and `explain` learn it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isRedisCluster } from '../../lib/cli/service-settings.ts'
+import { isRedisCluster, stateStoreIn } from '../../lib/cli/service-settings.ts'
 
 test.each<[string, string | undefined, Readonly<Record<string, string>>, boolean]>([
   ['no serverless.yml', undefined, {}, false],
@@ -19,6 +19,30 @@ test.each<[string, string | undefined, Readonly<Record<string, string>>, boolean
   try {
     if (text !== undefined) writeFileSync(join(folder, 'serverless.yml'), text)
     expect(isRedisCluster(environment, folder)).toBe(expected)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test.each<[string, string | undefined, Readonly<Record<string, string>>, unknown]>([
+  ['no serverless.yml: one server', undefined, {}, 'server'],
+  ['no state of its own: that of look-ups', 'sluice: { redis: redis://cache:6379 }', {}, 'server'],
+  ['a cluster', 'sluice: { redis: redis://cache:6379, redisCluster: true }', {}, 'cluster'],
+  ['a table', 'sluice: { redis: redis://cache:6379, state: dynamodb://sluice-state }', {}, { table: 'sluice-state' }],
+  ['a table by a variable', 'sluice: { state: "dynamodb://${sls:stage}-state" }', {}, { table: '${sls:stage}-state' }],
+  ['another Redis', 'sluice: { state: redis://state:6379 }', {}, 'server'],
+  ['an intrinsic', 'sluice: { state: !ImportValue state }', {}, 'server'],
+  [
+    'the environment, which comes first',
+    'sluice: { state: redis://state:6379 }',
+    { SLUICE_STATE: 'dynamodb://other' },
+    { table: 'other' },
+  ],
+])('state is kept in: %s', (_, text, environment, expected) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-settings-'))
+  try {
+    if (text !== undefined) writeFileSync(join(folder, 'serverless.yml'), text)
+    expect(stateStoreIn(environment, folder)).toEqual(expected)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -1,14 +1,14 @@
 // The plan in words, to the letter of the format: scripts and people compare it between versions.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { explain } from '../../lib/compiler/explain.ts'
+import { explain, type StateStore } from '../../lib/compiler/explain.ts'
 import { plan } from '../../lib/compiler/planning.ts'
 import { checkScenario } from '../../lib/scenario/check.ts'
 
-function explained(text: string): readonly string[] {
+function explained(text: string, store?: StateStore): readonly string[] {
   const { scenario, diagnostics } = checkScenario('functions/test.yml', text)
   if (scenario === undefined) throw new Error(diagnostics.map(({ message }) => message).join('\n'))
-  return explain(plan(scenario)).split('\n')
+  return explain(plan(scenario), store).split('\n')
 }
 
 test('two dependent look-ups, filters as soon as they can be judged', () => {
@@ -162,6 +162,72 @@ test('what is remembered is read with the look-ups; the last round trip writes s
     '  emit     greetings        key event.customerId; to crm.greetings',
     '  2 round trips per batch at most, the last one writes state',
   ])
+})
+
+test.each<[string, StateStore, readonly string[]]>([
+  [
+    'a table of DynamoDB',
+    { table: 'sluice-state' },
+    [
+      '  filter   purchase',
+      '  fetch 1  promotion, last  1 HMGET per record, one pipeline; 1 state per record, BatchGetItem sluice-state',
+      '  filter   promotion found, running, increased',
+      '  write    last, place      per partition its lock, then 1 conditional write per key; place at most promotion.limit within 1d',
+      '  emit     bonus            key event.customerId; to bonuses',
+      '  emit     exhausted        when place.number == promotion.limit; key promotion.id; to promotion-exhausted',
+      '  4 round trips per batch at most, the last 3 write state',
+    ],
+  ],
+  [
+    'a cluster of Redis',
+    'cluster',
+    [
+      '  filter   purchase',
+      '  fetch 1  promotion, last  1 HMGET, 1 state per record, one pipeline',
+      '  filter   promotion found, running, increased',
+      '  write    last, place      per partition its lock, then 1 script per key; place at most promotion.limit within 1d',
+      '  emit     bonus            key event.customerId; to bonuses',
+      '  emit     exhausted        when place.number == promotion.limit; key promotion.id; to promotion-exhausted',
+      '  3 round trips per batch at most, the last 2 write state',
+    ],
+  ],
+])('state in %s is written in more steps than one', (_, store, lines) => {
+  const text = readFileSync('functions/promotion.yml', 'utf8').replace('scenario: promotion', 'scenario: test')
+  expect(explained(text, store).slice(1)).toEqual(lines)
+})
+
+test('without caps DynamoDB has no step to read them', () => {
+  const text = readFileSync('functions/device-alarms.yml', 'utf8').replace('scenario: device-alarms', 'scenario: test')
+  expect(explained(text, { table: 't' }).at(-1)).toBe('  3 round trips per batch at most, the last 2 write state')
+})
+
+test.each<[string, string, readonly string[]]>([
+  [
+    'a filter that reads no state',
+    'pos: event.n > 0',
+    ['  filter   pos', '  fetch 1  nice, visit  1 HMGET, 1 state per record, one pipeline'],
+  ],
+  [
+    'a filter that reads it: the look-up is for those that pass',
+    'often: visit.n > 3',
+    [
+      '  fetch 1  visit  1 state per record, one pipeline',
+      '  filter   often',
+      '  fetch 2  nice   1 HMGET per record, one pipeline',
+    ],
+  ],
+])('a look-up for a sink goes with the state that no filter reads: %s', (_, filter, lines) => {
+  const text = `${head}source: { topic: app.visits, event: { id: string, n: int } }
+enrich:
+  nice: { redis: "hash nice:{event.id}", fields: { word: string = "" } }
+state:
+  visit: { key: event.id, fields: { n: int = 0 }, set: { n: visit.n + 1 } }
+filter:
+  ${filter}
+sinks:
+  out: { topic: out, value: { word: nice.word } }
+`
+  expect(explained(text).slice(1, 1 + lines.length)).toEqual(lines)
 })
 
 test('at least once the position is written to the store, too', () => {

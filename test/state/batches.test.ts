@@ -288,3 +288,50 @@ sinks:
     ])
   }
 })
+
+test('a look-up that only sinks need goes with the state that no filter reads, and finds what it found a round trip later', async () => {
+  const textOf = (name: string, filter: string) => `scenario: ${name}
+source: { topic: things, event: { k: string, n: int, kind: string } }
+enrich:
+  info: { redis: "hash info:{event.k}", fields: { weight: int = 1 } }
+state:
+  seen:
+    key: "{record.partition}/{event.k}"
+    fields: { count: int = 0, share: int = 0 }
+    set: { count: seen.count + 1, share: 6 / (event.n - 3) }
+  few: { key: "{record.partition}/{event.k}", limit: 9 }
+filter:
+  notFourth: event.n != 4
+  ${filter}
+sinks:
+  out:
+    topic: out
+    key: event.k
+    when: event.kind != "b"
+    value: { n: event.n, weight: info.weight, before: seen.count, share: 12 / (seen.share + 3), place: few.number }
+`
+  const open = async (name: string, filter: string) => {
+    const file = resolve(folder, `${name}.yml`)
+    writeFileSync(file, textOf(name, filter))
+    const module = await loadCompiled(openScenario(file))
+    return [module, loadInterpreted(module.scenario)] as const
+  }
+  const early = await open('early-look-ups', 'notEmpty: event.k != ""')
+  const late = await open('late-look-ups', 'counted: seen.count >= 0 && event.k != ""')
+  const named = (found: unknown) => JSON.parse(JSON.stringify(found).replaceAll('late-look-ups', 'early-look-ups')) as unknown
+  for (let seed = 1; seed <= 5; seed++) {
+    const records = randomRecords(seed, 80)
+    for (const batchSize of [1, 7, 80]) {
+      for (const way of [0, 1] as const) {
+        const { mostRoundTrips, ...found } = await outcome(early[way], records, batchSize)
+        const { mostRoundTrips: lateRoundTrips, ...wanted } = await outcome(late[way], records, batchSize)
+        expect(found.inOrder, `seed ${seed}, batches of ${batchSize}`).toEqual((named(wanted) as typeof wanted).inOrder)
+        expect([found.heads, found.places]).toEqual([
+          (named(wanted) as typeof wanted).heads,
+          (named(wanted) as typeof wanted).places,
+        ])
+        expect(mostRoundTrips).toBeLessThanOrEqual(lateRoundTrips)
+      }
+    }
+  }
+})
