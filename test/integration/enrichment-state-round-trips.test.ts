@@ -52,6 +52,11 @@ test.each<readonly [name: string, parts: Parts, roundTrips: number]>([
     { enrich: [profile, area], state: [visit], value: [count], filter: 'area.?value.orValue(1) > 0' },
     3,
   ],
+  [
+    'a value beside a look-up that only the sink needs',
+    { enrich: [profile], state: [visit], value: [count, 'a: profile.area'] },
+    2,
+  ],
   ['a look-up whose key reads a value', { enrich: [offer], state: [visit], value: [count, 'o: offer.?value'] }, 3],
 ])('%s', async (_, parts, roundTrips) => {
   const name = `counted-${++scenarioCount}`
