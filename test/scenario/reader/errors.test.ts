@@ -34,6 +34,7 @@ test('warnings and hints are those that the format names', () => {
   expect(of('hint')).toEqual([
     'not-standard',
     'key-collision',
+    'kept-for-ever',
     'drop-for-one-sink',
     'example-clock',
     'redact-undeclared',
