@@ -26,7 +26,11 @@ export const rules: readonly Rule[] = [
   { from: 'lib/plan/', may: [standard] },
   { from: 'lib/scenario/', may: ['lib/language/'] },
   { from: 'lib/compiler/', may: ['lib/scenario/', 'lib/language/', 'lib/plan/'] },
-  { from: 'lib/runtime/handler.ts', may: ['lib/runtime/', 'lib/plan/', standard] },
+  // The flow of a batch, in three parts; what they hand to each other names types of all stages.
+  ...['handler', 'stages', 'settlement', 'invocation'].map(flow => ({
+    from: `lib/runtime/${flow}.ts`,
+    may: ['lib/runtime/', 'lib/plan/', standard],
+  })),
   {
     from: 'lib/runtime/',
     may: ['lib/plan/', standard, 'lib/runtime/event.ts', 'lib/runtime/ports.ts', 'lib/runtime/errors.ts'],

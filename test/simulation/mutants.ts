@@ -57,7 +57,7 @@ export const mutants = {
     ],
   },
   'a look-up without an answer counts as nothing found': {
-    file: 'runtime/handler.ts',
+    file: 'runtime/stages.ts',
     replace: [
       [
         'await enrich(columns, plan.lookups, step.lookups,',
