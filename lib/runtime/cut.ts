@@ -25,7 +25,7 @@ export class Cut {
   #size: number | undefined
   /** Since when it is cut: the most records that were too many, and how long the last that failed took. */
   #tooMany: Attempt = { recordCount: 0, tookMs: 0 }
-  /** Of this invocation: the last part that was committed. */
+  /** Of this invocation: the last part that was committed, if none has failed since. */
   #last: Attempt | undefined
 
   /** A new invocation has its whole time. */
@@ -67,6 +67,8 @@ export class Cut {
     const recordCount = Math.max(attempt.recordCount, this.#size === undefined ? 0 : this.#tooMany.recordCount)
     this.#tooMany = { recordCount, tookMs: attempt.tookMs }
     this.#size = Math.ceil(attempt.recordCount / 2)
+    // Else the quick part before this one would make the next as large as the one that failed.
+    this.#last = undefined
     // A round trip's time may be up long before the invocation's is.
     return { size: this.#size, isTime: fits(attempt.tookMs, remainingMs) }
   }

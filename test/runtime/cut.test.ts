@@ -1,5 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { memoryLog, memoryStore } from '../../lib/connectors/memory.ts'
+import type { SourceRecord } from '../../lib/plan/plan.ts'
+import { Cut } from '../../lib/runtime/cut.ts'
 import { createHandler, type World } from '../../lib/runtime/handler.ts'
 import { type Deadline, type LookupRequest, RetryableError } from '../../lib/runtime/ports.ts'
 import { base64, visits, visitsEvent } from './plan-fixture.ts'
@@ -131,6 +133,27 @@ test('a store that is quick again: parts become larger, and whole batches', asyn
   expect(await world.deliver(visitsEvent({ 0: visitsOf(1000) }))).toBe('done: 1000')
   expect(await world.deliver(visitsEvent({ 1: visitsOf(1000) }))).toBe('done: 1000')
   expect(world.asked).toEqual([1000, 500, 500, 1000])
+})
+
+test('after a part that was quick and a larger one that failed the next is half of that', () => {
+  const cut = new Cut()
+  const late = new RetryableError('redis-timeout', 'late')
+  const share = {
+    todo: Array.from({ length: 1000 }, (_, offset) => ({ offset })) as unknown as readonly SourceRecord[],
+    nextOffset: 1000n,
+  }
+  const next = () => cut.shorten([share], 600_000)[0]!.todo.length
+  cut.begin()
+  cut.failed(late, { recordCount: 800, tookMs: 2000 }, 600_000)
+  expect(next()).toBe(400)
+  cut.failed(late, { recordCount: 400, tookMs: 2000 }, 600_000)
+  expect(next()).toBe(200)
+  cut.ended({ recordCount: 200, tookMs: 50 })
+  expect(next()).toBe(400)
+  cut.failed(late, { recordCount: 400, tookMs: 2000 }, 600_000)
+  expect(next()).toBe(200)
+  cut.ended({ recordCount: 200, tookMs: 50 })
+  expect(next()).toBe(400)
 })
 
 test('a new container begins with whole batches', async () => {
