@@ -160,6 +160,11 @@ export default class SluicePlugin {
       const report = await bundleReport(this.#serverless.serviceDir, bundle, this.#knownEnvironment(scenario.name))
       const cost = await costReport(this.#serverless.serviceDir, scenario, { code: bundle.code, ...this.#machineOf(scenario) })
       this.#utilities.log.notice(`${scenario.name}: ${[report, ...(cost === undefined ? [] : [cost])].join('; ')}`)
+      // Who deploys has mostly no way to store and brokers, so that only the function would find out.
+      if (hasState(scenario))
+        this.#utilities.log.notice(
+          `${scenario.name}: it keeps state. Where it runs without already, it stops with [state-missing] until "npx sluice state ${scenario.name} --init" has started state at the present position`,
+        )
     }
   }
 

@@ -434,6 +434,8 @@ describe('a scenario with state', () => {
     const { code, output } = await packaged('')
     expect([code, output]).toEqual([0, expect.stringContaining('Service packaged')])
     expect(output).toMatch(/remembering: \d+ KB \(.*\), \d+ ms of CPU to load/)
+    expect(output).toContain('"npx sluice state remembering --init" has started state at the present position')
+    expect(output).not.toContain('telecom-campaign: it keeps state')
     expect(variables()).toMatchObject({ SLUICE_REDIS: 'redis://cache.sluice.example:6379' })
     expect(variables()).not.toHaveProperty('SLUICE_STATE')
     expect(statement('State')).toBeUndefined()
