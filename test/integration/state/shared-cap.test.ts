@@ -6,8 +6,14 @@ import { type Contacts, runTwoFunctions, type Trouble, type TwoFunctions } from 
 
 const patience = { timeout: 300_000 }
 const limit = 2
-/** Where places are there already, and nothing is committed. */
-const struckWithPlaces = ['state write written', 'state write answered', 'Produce before', 'EndTxn before']
+/**
+ * Where places are there already, and nothing is committed. Kills strike at the first call of an attempt, at the second, and so on; which call that is
+ * hangs on how often the coordinator has to be asked, so that of neighbours one is left out now and then.
+ */
+const struckWithPlaces = [
+  ['state write written', 'state write answered'],
+  ['Produce before', 'Produce written', 'TxnOffsetCommit before', 'TxnOffsetCommit written', 'EndTxn before'],
+]
 
 test('at the same time, undisturbed: each customer is contacted twice a day, by whoever comes first', patience, async () => {
   const { contacts, places, wishes, deadLetterCount } = await run({ troubles: ['none', 'none'], seed: 1, recordCount: 40 })
@@ -28,7 +34,8 @@ test.each<readonly [Trouble, Trouble, number]>([
   async (one, two, seed) => {
     const options = { troubles: [one, two], seed, recordCount: 24, fickle: true } as const
     const { contacts, places, deadLetterCount, strikes } = await run(options)
-    if (one === 'kill' || two === 'kill') expect([...strikes.keys()]).toEqual(expect.arrayContaining(struckWithPlaces))
+    const unstruck = struckWithPlaces.filter(points => !points.some(point => strikes.has(point)))
+    if (one === 'kill' || two === 'kill') expect(unstruck).toEqual([])
     expect(contacts.size).toBeGreaterThan(0)
     for (const [id, of] of contacts) expect([id, of.length <= limit]).toEqual([id, true])
     expect(places).toEqual(contacts)
